@@ -1,0 +1,13 @@
+/** Text and token data: tokenizers, readers, rows of tokens. Knows nothing of the engine. */
+@org.jspecify.annotations.NullMarked
+module rondo.data {
+  requires static org.jspecify;
+  requires java.sql;
+  requires tools.jackson.databind;
+
+  exports rondo.data;
+  exports rondo.data.rows;
+  exports rondo.data.tokenizer;
+
+  uses java.sql.Driver;
+}

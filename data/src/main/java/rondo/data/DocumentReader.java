@@ -1,0 +1,17 @@
+package rondo.data;
+
+import org.jspecify.annotations.Nullable;
+
+/** One pass over the documents of a source, from the first to the last; for one thread. */
+public interface DocumentReader extends AutoCloseable {
+
+  /**
+   * The next document, or null after the last one.
+   *
+   * @throws DataException if the data is broken there
+   */
+  @Nullable Document next();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,139 @@
+package rondo.data;
+
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
+import org.jspecify.annotations.Nullable;
+
+/** The documents of one file, or of the files in a folder. */
+record FileSource(Path path, Optional<String> textColumn) implements DocumentSource {
+  private static final String KINDS = ".txt, .jsonl, .txt.gz, .jsonl.gz or .parquet";
+
+  FileSource {
+    if (!Files.exists(path)) {
+      throw new DataException(path + ": no such file or folder, expected " + KINDS);
+    }
+    if (files(path).isEmpty()) {
+      throw new DataException(path + ": no data that can be read, expected " + KINDS);
+    }
+  }
+
+  @Override
+  public DocumentReader open() {
+    return new ChainReader(new ArrayDeque<>(files(path)), textColumn);
+  }
+
+  @Override
+  public String name() {
+    return path.toString();
+  }
+
+  private static List<Path> files(Path path) {
+    if (!Files.isDirectory(path)) {
+      return kind(path).isEmpty() ? List.of() : List.of(path);
+    }
+    try (Stream<Path> members = Files.list(path)) {
+      return members
+          .filter(f -> Files.isRegularFile(f) && !kind(f).isEmpty())
+          .filter(f -> !f.getFileName().toString().startsWith("."))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new DataException(path + ": cannot list the folder: " + e.getMessage(), e);
+    }
+  }
+
+  /** The extension that says how a file is read, without {@code .gz}; "" if none does. */
+  private static String kind(Path file) {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    String plain = name.endsWith(".gz") ? name.substring(0, name.length() - 3) : name;
+    for (String kind : List.of(".txt", ".jsonl")) {
+      if (plain.endsWith(kind)) {
+        return kind;
+      }
+    }
+    return name.endsWith(".parquet") ? ".parquet" : "";
+  }
+
+  private static DocumentReader open(Path file, Optional<String> textColumn) {
+    return switch (kind(file)) {
+      case ".txt" -> new TextReader(file, bytes(file));
+      case ".jsonl" -> new JsonLinesReader(file, bytes(file), textColumn);
+      default -> new ParquetReader(file, textColumn);
+    };
+  }
+
+  // The reader that gets the stream closes it.
+  private static InputStream bytes(Path file) {
+    InputStream raw = null;
+    try {
+      raw = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
+      boolean zipped = file.toString().toLowerCase(Locale.ROOT).endsWith(".gz");
+      return zipped ? new GZIPInputStream(raw, 1 << 16) : raw;
+    } catch (IOException e) {
+      close(raw);
+      throw unreadable(file, e);
+    }
+  }
+
+  private static void close(@Nullable InputStream stream) {
+    try {
+      if (stream != null) {
+        stream.close();
+      }
+    } catch (IOException e) {
+      // The failure to open is what gets reported.
+    }
+  }
+
+  static DataException unreadable(Path file, IOException cause) {
+    return new DataException(file + ": cannot be read: " + cause.getMessage(), cause);
+  }
+
+  /** Files one after the other, each opened when the one before is done. */
+  private static final class ChainReader implements DocumentReader {
+    private final Deque<Path> waiting;
+    private final Optional<String> textColumn;
+    private @Nullable DocumentReader current;
+
+    ChainReader(Deque<Path> waiting, Optional<String> textColumn) {
+      this.waiting = waiting;
+      this.textColumn = textColumn;
+    }
+
+    @Override
+    public @Nullable Document next() {
+      while (true) {
+        if (current != null) {
+          Document document = current.next();
+          if (document != null) {
+            return document;
+          }
+          close();
+        }
+        Path file = waiting.poll();
+        if (file == null) {
+          return null;
+        }
+        current = FileSource.open(file, textColumn);
+      }
+    }
+
+    @Override
+    public void close() {
+      if (current != null) {
+        current.close();
+        current = null;
+      }
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package rondo.data.rows;
+
+import java.util.Arrays;
+
+/**
+ * The layout of a batch: {@code sequences} rows of {@code sequenceLength} inputs and as many
+ * targets, one row after the other.
+ */
+public record BatchShape(int sequences, int sequenceLength) {
+  /** The target of what is not predicted. */
+  public static final int IGNORED = -100;
+
+  /** The input after the end of a short row; nothing looks back at it. */
+  static final int PADDING = 0;
+
+  public BatchShape {
+    if (sequences < 1 || sequenceLength < 1) {
+      throw new IllegalArgumentException(
+          "a batch of %d x %d, expected at least 1 x 1".formatted(sequences, sequenceLength));
+    }
+  }
+
+  /** The length of the arrays of inputs and of targets. */
+  public int size() {
+    return Math.multiplyExact(sequences, sequenceLength);
+  }
+
+  /**
+   * Writes one row: inputs are its ids but the last, targets its ids but the first.
+   *
+   * @return how many targets count
+   */
+  int put(int sequence, int[] row, int[] tokens, int[] targets) {
+    int predicted = row.length - 1;
+    int from = sequence * sequenceLength;
+    int end = from + sequenceLength;
+    if (predicted > sequenceLength) {
+      throw new IllegalArgumentException(
+          "a row of %d ids for a sequence length of %d".formatted(row.length, sequenceLength));
+    }
+    System.arraycopy(row, 0, tokens, from, predicted);
+    System.arraycopy(row, 1, targets, from, predicted);
+    Arrays.fill(tokens, from + predicted, end, PADDING);
+    Arrays.fill(targets, from + predicted, end, IGNORED);
+    return predicted;
+  }
+
+  /** Fills the sequences from {@code first} on with padding. */
+  void pad(int first, int[] tokens, int[] targets) {
+    Arrays.fill(tokens, first * sequenceLength, size(), PADDING);
+    Arrays.fill(targets, first * sequenceLength, size(), IGNORED);
+  }
+
+  void check(int[] tokens, int[] targets) {
+    if (tokens.length < size() || targets.length < size()) {
+      throw new IllegalArgumentException(
+          "arrays of %d and %d for a batch of %d x %d"
+              .formatted(tokens.length, targets.length, sequences, sequenceLength));
+    }
+  }
+}

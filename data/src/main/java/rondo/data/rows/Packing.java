@@ -1,0 +1,63 @@
+package rondo.data.rows;
+
+import java.util.Optional;
+import rondo.data.DocumentSource;
+import rondo.data.tokenizer.Tokenizer;
+
+/**
+ * How documents become rows. Text is tokenised, joined into one stream and cut into disjoint rows
+ * of {@code sequenceLength + 1} ids, wherever documents end. A document of ids ({@code input_ids})
+ * is a row as it is; ones of fewer than two ids predict nothing and are left out.
+ *
+ * @param sequenceLength how many tokens a row predicts, at least 1
+ * @param vocabularySize the model's; an id outside it is an error
+ * @param tokenizer for text; data of ids needs none
+ * @param special what goes around each text, as far as the tokenizer has it
+ * @param keepLast whether the last, short row of the stream is kept (evaluation) or left out
+ */
+public record Packing(
+    int sequenceLength,
+    int vocabularySize,
+    Optional<Tokenizer> tokenizer,
+    Special special,
+    boolean keepLast) {
+
+  /** The ids around each text. */
+  public enum Special {
+    NONE,
+    /** BOS in front. */
+    BOS,
+    /** BOS in front and EOS behind. */
+    BOS_EOS
+  }
+
+  public Packing {
+    if (sequenceLength < 1 || vocabularySize < 1) {
+      throw new IllegalArgumentException(
+          "sequence length %d and vocabulary %d, expected at least 1"
+              .formatted(sequenceLength, vocabularySize));
+    }
+  }
+
+  /** For training: BOS and EOS around each text, the short rest left out. */
+  public static Packing training(
+      int sequenceLength, int vocabularySize, Optional<Tokenizer> tokenizer) {
+    return new Packing(sequenceLength, vocabularySize, tokenizer, Special.BOS_EOS, false);
+  }
+
+  /** For losses: BOS in front of each text, the short rest kept. */
+  public static Packing evaluation(
+      int sequenceLength, int vocabularySize, Optional<Tokenizer> tokenizer) {
+    return new Packing(sequenceLength, vocabularySize, tokenizer, Special.BOS, true);
+  }
+
+  /** The rows of {@code source}, made as they are asked for. */
+  public RowReader open(DocumentSource source) {
+    return new Packer(this, source.open());
+  }
+
+  /** The ids of a full row. */
+  int rowLength() {
+    return sequenceLength + 1;
+  }
+}

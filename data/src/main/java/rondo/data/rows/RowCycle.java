@@ -1,0 +1,53 @@
+package rondo.data.rows;
+
+import java.util.OptionalLong;
+import rondo.data.DataException;
+import rondo.data.DocumentSource;
+
+/** The rows of one source over and over, with an exact position; for one thread. */
+public sealed interface RowCycle extends AutoCloseable permits TableCycle, StreamCycle {
+
+  /** The next row, read only; after the last row of a pass the first of the next. */
+  int[] next();
+
+  Cursor.Position position();
+
+  /**
+   * Goes on from {@code position}.
+   *
+   * @throws DataException if the source has not that position, so is not the one it was taken in
+   */
+  void seek(Cursor.Position position);
+
+  /** What messages call the source. */
+  String name();
+
+  @Override
+  void close();
+
+  /** The rows of a table in their order. */
+  static RowCycle inOrder(RowTable table, String name) {
+    return new TableCycle(table, name, OptionalLong.empty());
+  }
+
+  /** The rows of a table, in each pass in another order, decided by {@code seed} and the pass. */
+  static RowCycle shuffled(RowTable table, String name, long seed) {
+    return new TableCycle(table, name, OptionalLong.of(seed));
+  }
+
+  /**
+   * The rows of a source in their order, read as they are needed, so of any size. To seek, it reads
+   * again up to the position.
+   */
+  static RowCycle streaming(DocumentSource source, Packing packing) {
+    return new StreamCycle(source, packing);
+  }
+
+  /** The error of a cursor that does not fit. */
+  static DataException changed(String name, Cursor.Position position, String found) {
+    return new DataException(
+        name
+            + ": cannot go on at row %d of %d: %s; the data has changed since the cursor was taken"
+                .formatted(position.row(), position.size(), found));
+  }
+}

@@ -1,0 +1,87 @@
+package rondo.data.rows;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import rondo.data.DataException;
+import rondo.data.DocumentSource;
+
+/** The rows of a source in memory, 4 bytes an id, reached by number. */
+public final class RowTable {
+  private static final long MOST_BYTES = 1L << 31;
+
+  private final List<int[]> rows;
+  private final long predicted;
+
+  private RowTable(List<int[]> rows, long predicted) {
+    this.rows = rows;
+    this.predicted = predicted;
+  }
+
+  /**
+   * Reads all rows.
+   *
+   * @throws DataException if there are none, or more than 2 GiB of them
+   */
+  public static RowTable read(DocumentSource source, Packing packing) {
+    return read(source, packing, Long.MAX_VALUE);
+  }
+
+  /** Reads the first {@code limit} rows, or all if there are fewer. */
+  public static RowTable read(DocumentSource source, Packing packing, long limit) {
+    List<int[]> rows = new ArrayList<>();
+    long predicted = 0;
+    try (RowReader reader = packing.open(source)) {
+      int @Nullable [] row;
+      while (rows.size() < limit && (row = reader.next()) != null) {
+        rows.add(row);
+        predicted += row.length - 1;
+        if (4 * (predicted + rows.size()) > MOST_BYTES) {
+          throw new DataException(
+              source.name() + ": more than 2 GiB of rows do not fit in memory: use shuffle: false");
+        }
+      }
+    }
+    if (rows.isEmpty()) {
+      throw noRows(source, packing);
+    }
+    return new RowTable(rows, predicted);
+  }
+
+  static DataException noRows(DocumentSource source, Packing packing) {
+    return new DataException(
+        source.name()
+            + ": not one row of sequence_length + 1 = "
+            + packing.rowLength()
+            + " tokens in it: use more data or a smaller sequence_length");
+  }
+
+  public int size() {
+    return rows.size();
+  }
+
+  /** Row {@code index} itself, not a copy: read only. */
+  public int[] row(int index) {
+    return rows.get(index);
+  }
+
+  /** How many tokens the rows predict: one less than its ids for each row. */
+  public long predicted() {
+    return predicted;
+  }
+
+  /** One pass over the rows in their order. */
+  public RowReader open() {
+    return new RowReader() {
+      private int at;
+
+      @Override
+      public int @Nullable [] next() {
+        return at < rows.size() ? rows.get(at++) : null;
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+}

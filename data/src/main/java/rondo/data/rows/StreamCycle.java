@@ -1,0 +1,72 @@
+package rondo.data.rows;
+
+import org.jspecify.annotations.Nullable;
+import rondo.data.DocumentSource;
+
+/** The rows of a source in their order, over and over, never more than a document in memory. */
+final class StreamCycle implements RowCycle {
+  private final DocumentSource source;
+  private final Packing packing;
+  private @Nullable RowReader reader;
+  private long epoch;
+  private long row;
+
+  StreamCycle(DocumentSource source, Packing packing) {
+    this.source = source;
+    this.packing = packing;
+  }
+
+  @Override
+  public int[] next() {
+    int @Nullable [] found = read();
+    if (found == null && row > 0) {
+      close();
+      epoch++;
+      row = 0;
+      found = read();
+    }
+    if (found == null) {
+      throw RowTable.noRows(source, packing);
+    }
+    row++;
+    return found;
+  }
+
+  private int @Nullable [] read() {
+    if (reader == null) {
+      reader = packing.open(source);
+    }
+    return reader.next();
+  }
+
+  @Override
+  public Cursor.Position position() {
+    return new Cursor.Position(epoch, row, -1);
+  }
+
+  @Override
+  public void seek(Cursor.Position position) {
+    close();
+    epoch = position.epoch();
+    row = 0;
+    while (row < position.row()) {
+      if (read() == null) {
+        throw RowCycle.changed(source.name(), position, "there are " + row + " rows");
+      }
+      row++;
+    }
+  }
+
+  @Override
+  public String name() {
+    return source.name();
+  }
+
+  @Override
+  public void close() {
+    if (reader != null) {
+      reader.close();
+      reader = null;
+    }
+  }
+}

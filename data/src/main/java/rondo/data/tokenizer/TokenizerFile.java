@@ -1,0 +1,226 @@
+package rondo.data.tokenizer;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import rondo.data.DataException;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.ObjectMapper;
+
+/** Reads {@code tokenizer.json} and the {@code tokenizer_config.json} beside it. */
+final class TokenizerFile {
+  private static final List<String> BOS_NAMES =
+      List.of("<s>", "<|begin_of_text|>", "<|begin_text|>", "<|startoftext|>", "<|bos|>");
+  private static final List<String> EOS_NAMES =
+      List.of("</s>", "<|end_of_text|>", "<|end_text|>", "<|endoftext|>", "<|eos|>");
+
+  private final Path file;
+  private final Section root;
+  private final Map<String, Integer> vocabulary = new HashMap<>();
+  private final List<AddedTokens.Added> added = new ArrayList<>();
+
+  private TokenizerFile(Path file) {
+    this.file = file;
+    this.root = new Section(file, "tokenizer", parse(file));
+  }
+
+  static BpeTokenizer read(Path file) {
+    return new TokenizerFile(file).build();
+  }
+
+  private BpeTokenizer build() {
+    readAdded();
+    PreTokenizer preTokenizer = Components.preTokenizer(root.child("pre_tokenizer"));
+    Bpe bpe = readModel(preTokenizer.bytes());
+    Path beside = file.resolveSibling("tokenizer_config.json");
+    Section config =
+        new Section(
+            beside,
+            "tokenizer_config",
+            Files.exists(beside) ? parse(beside) : new ObjectMapper().createObjectNode());
+    List<Integer> before = new ArrayList<>();
+    List<Integer> after = new ArrayList<>();
+    readTemplate(root.child("post_processor"), before, after);
+    OptionalInt bos = special(config, "bos_token", BOS_NAMES);
+    OptionalInt eos = special(config, "eos_token", EOS_NAMES);
+    override(config, "add_bos_token", bos, before, 0);
+    override(config, "add_eos_token", eos, after, after.size());
+    return new BpeTokenizer(
+        file,
+        new BpeTokenizer.Parts(
+            List.copyOf(added),
+            Components.normalizer(root.child("normalizer")),
+            preTokenizer,
+            bpe,
+            List.copyOf(before),
+            List.copyOf(after),
+            Components.decoder(root.child("decoder")),
+            vocabulary),
+        bos,
+        eos);
+  }
+
+  private static JsonNode parse(Path file) {
+    if (!Files.isRegularFile(file)) {
+      throw new DataException(file + ": no such file, expected a Hugging Face tokenizer.json");
+    }
+    try {
+      return new ObjectMapper().readTree(file);
+    } catch (JacksonException e) {
+      throw new DataException(file + ": not JSON: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  private void readAdded() {
+    if (root.child("added_tokens") == null) {
+      return;
+    }
+    for (Section token : root.children("added_tokens")) {
+      boolean special = token.flag("special", false);
+      added.add(
+          new AddedTokens.Added(
+              token.integer("id"),
+              token.text("content"),
+              special,
+              token.flag("single_word", false),
+              token.flag("lstrip", false),
+              token.flag("rstrip", false),
+              token.flag("normalized", !special)));
+    }
+  }
+
+  private Bpe readModel(boolean byteLetters) {
+    Section model = root.child("model");
+    if (model == null) {
+      throw root.wrong("\"model\" is missing");
+    }
+    // Old files do not name the type of a BPE.
+    String type = model.textOrEmpty("type");
+    if (!type.equals("BPE") && !(type.isEmpty() && model.node().has("merges"))) {
+      throw model.wrong("type \"" + type + "\" is not supported; supported are [BPE]");
+    }
+    for (String key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
+      if (!model.textOrEmpty(key).isEmpty()) {
+        throw model.wrong(key + " \"" + model.text(key) + "\" is not supported, expected none");
+      }
+    }
+    model.require("vocab").properties().forEach(e -> vocabulary.put(e.getKey(), id(model, e)));
+    String unknown = model.textOrEmpty("unk_token");
+    if (!unknown.isEmpty() && !vocabulary.containsKey(unknown)) {
+      throw model.wrong("unk_token \"" + unknown + "\" is not in the vocabulary");
+    }
+    Bpe.Options options =
+        new Bpe.Options(
+            byteLetters,
+            model.flag("byte_fallback", false),
+            unknown.isEmpty() ? OptionalInt.empty() : OptionalInt.of(idOf(unknown)),
+            model.flag("fuse_unk", false),
+            model.flag("ignore_merges", false));
+    return readMerges(model, options);
+  }
+
+  private static int id(Section model, Map.Entry<String, JsonNode> entry) {
+    if (!entry.getValue().canConvertToInt() || entry.getValue().intValue() < 0) {
+      throw model.wrong("the id of \"" + entry.getKey() + "\" is " + entry.getValue());
+    }
+    return entry.getValue().intValue();
+  }
+
+  private int idOf(String token) {
+    return vocabulary.getOrDefault(token, -1);
+  }
+
+  private Bpe readMerges(Section model, Bpe.Options options) {
+    JsonNode merges = model.require("merges");
+    PairTable table = new PairTable(merges.size());
+    boolean crossing = false;
+    int rank = 0;
+    for (JsonNode merge : merges) {
+      String[] pair =
+          merge.isArray() && merge.size() == 2
+              ? new String[] {merge.get(0).stringValue(), merge.get(1).stringValue()}
+              : merge.isString() ? merge.stringValue().split(" ", -1) : new String[0];
+      if (pair.length != 2 || idOf(pair[0]) < 0 || idOf(pair[1]) < 0) {
+        throw model.wrong("merge " + rank + " is " + merge + ", expected two known tokens");
+      }
+      int merged = idOf(pair[0] + pair[1]);
+      if (merged < 0) {
+        throw model.wrong("merge " + rank + ", " + merge + ", makes no token of the vocabulary");
+      }
+      table.put(idOf(pair[0]), idOf(pair[1]), rank++, merged);
+      crossing |= Bpe.crossesMark(pair[0], pair[1]);
+    }
+    return new Bpe(vocabulary, table, crossing, options);
+  }
+
+  private static void readTemplate(@Nullable Section s, List<Integer> before, List<Integer> after) {
+    if (s == null) {
+      return;
+    }
+    switch (s.type()) {
+      case "ByteLevel" -> {} // it only moves offsets
+      case "Sequence" -> s.children("processors").forEach(p -> readTemplate(p, before, after));
+      case "TemplateProcessing" -> {
+        List<Integer> side = before;
+        for (JsonNode piece : s.require("single")) {
+          JsonNode special = piece.get("SpecialToken");
+          if (special == null) {
+            side = after;
+            continue;
+          }
+          JsonNode token = s.require("special_tokens").get(special.path("id").asString(""));
+          if (token == null) {
+            throw s.wrong(special + " is not among its special_tokens");
+          }
+          for (JsonNode id : token.path("ids")) {
+            side.add(id.intValue());
+          }
+        }
+      }
+      default -> throw s.unknownType("Sequence", "ByteLevel", "TemplateProcessing");
+    }
+  }
+
+  /** The token that the configuration names under {@code key}, else one of a well-known name. */
+  private OptionalInt special(Section config, String key, List<String> names) {
+    JsonNode value = config.node().get(key);
+    if (value == null) {
+      return names.stream().mapToInt(this::anyId).filter(id -> id >= 0).findFirst();
+    }
+    String name = value.isString() ? value.stringValue() : value.path("content").asString("");
+    int id = anyId(name);
+    if (id < 0 && !name.isEmpty()) {
+      throw config.wrong(key + " \"" + name + "\" is not a token of " + file.getFileName());
+    }
+    return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
+  }
+
+  private int anyId(String name) {
+    for (AddedTokens.Added token : added) {
+      if (token.content().equals(name)) {
+        return token.id();
+      }
+    }
+    return idOf(name);
+  }
+
+  /** What {@code tokenizer_config.json} says of BOS and EOS goes before the template. */
+  private static void override(
+      Section config, String key, OptionalInt token, List<Integer> side, int at) {
+    if (token.isEmpty() || !config.node().has(key)) {
+      return;
+    }
+    Integer id = token.getAsInt();
+    if (!config.flag(key, false)) {
+      side.remove((Object) id);
+    } else if (!side.contains(id)) {
+      side.add(at, id);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+package rondo.engine.device;
+
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
+import rondo.engine.graph.MatMul;
+import rondo.engine.graph.Program;
+import rondo.engine.graph.Tensor;
+import rondo.engine.nativelib.Operand;
+
+/** Addresses for every value of a program, checked once so that launches need no checks. */
+final class Binding {
+  private final Program program;
+  private final Map<Integer, Operand> operands = new HashMap<>();
+  private final Map<Integer, Operand> targets = new HashMap<>();
+  private final Region workspace;
+
+  Binding(Program program, Map<Tensor, Buffer> bindings, Region workspace) {
+    this.program = program;
+    this.workspace = workspace;
+    for (var t : program.given()) {
+      operands.put(t.id(), operand(t, bindings));
+    }
+    for (var t : program.results()) {
+      operands.put(t.id(), operand(t, bindings));
+    }
+    for (var t : program.added()) {
+      targets.put(t.id(), operand(t, bindings));
+    }
+    program
+        .offsets()
+        .forEach((id, offset) -> operands.put(id, new Operand(workspace.memory().asSlice(offset), -1)));
+    checkUpdates();
+    checkViews(bindings);
+    checkOverlaps(bindings);
+  }
+
+  private Operand operand(Tensor t, Map<Tensor, Buffer> bindings) {
+    var buffer = bindings.get(t);
+    if (buffer == null) {
+      throw new IllegalArgumentException(program.name() + ": " + t + " is not bound");
+    }
+    if (!buffer.type().equals(t.type())) {
+      throw new IllegalArgumentException(
+          program.name() + ": " + t + " is bound to a buffer of " + buffer.type());
+    }
+    return new Operand(buffer.memory(), buffer.stride());
+  }
+
+  /** Updates in place need input and output on the same memory. */
+  private void checkUpdates() {
+    for (var step : program.steps()) {
+      if (step instanceof Program.Run(var node, _, _)) {
+        for (int i = 0; i < node.outputs().size(); i++) {
+          var in = node.op().updates(i);
+          var out = node.outputs().get(i);
+          if (in != null && address(in) != address(out)) {
+            throw new IllegalArgumentException(
+                program.name() + ": " + out + " updates " + in + " in place: bind both to one buffer");
+          }
+        }
+      }
+    }
+  }
+
+  private long address(Tensor t) {
+    var operand = operands.get(t.id());
+    return operand == null ? -1 : operand.memory().address();
+  }
+
+  /** Only products read and write views with a stride. */
+  private void checkViews(Map<Tensor, Buffer> bindings) {
+    for (var step : program.steps()) {
+      if (step instanceof Program.Run(var node, _, var accumulated)
+          && !(node.op() instanceof MatMul)) {
+        for (var t : node.op().inputs()) {
+          requireDense(t, bindings, program.given().contains(t) || program.results().contains(t));
+        }
+        for (int i = 0; i < node.outputs().size(); i++) {
+          var t = node.outputs().get(i);
+          requireDense(t, bindings, accumulated.contains(i) || program.results().contains(t));
+        }
+      }
+      if (step instanceof Program.AddInto(var t)) {
+        requireDense(t, bindings, true);
+      }
+    }
+  }
+
+  private void requireDense(Tensor t, Map<Tensor, Buffer> bindings, boolean bound) {
+    var buffer = bindings.get(t);
+    if (bound && buffer != null && !buffer.isDense()) {
+      throw new IllegalArgumentException(
+          program.name() + ": " + t + " is bound to a view, which only products take");
+    }
+  }
+
+  /** A result over a given value is legal only when its last read comes before the write. */
+  private void checkOverlaps(Map<Tensor, Buffer> bindings) {
+    for (var result : program.results()) {
+      long address = address(result);
+      for (var in : program.given()) {
+        if (address(in) == address && !program.mayOverwrite(in, result)) {
+          throw new IllegalArgumentException(
+              program.name() + ": " + result + " would overwrite " + in + " before its last read");
+        }
+      }
+    }
+  }
+
+  /** Where to read or write a value; for an added value, where it is added when {@code target}. */
+  Operand operand(Tensor t, boolean target) {
+    var operand = (target ? targets : operands).get(t.id());
+    if (operand == null) {
+      throw new IllegalStateException(program.name() + ": " + t + " has no memory");
+    }
+    return operand.stride() < 0 ? new Operand(operand.memory(), t.shape().last()) : operand;
+  }
+
+  MemorySegment scratch(int step) {
+    long offset = program.scratch().get(step);
+    return offset < 0 ? MemorySegment.NULL : workspace.memory().asSlice(offset);
+  }
+}

@@ -1,0 +1,65 @@
+package rondo.engine.device;
+
+import java.lang.foreign.MemorySegment;
+import rondo.engine.graph.DType;
+import rondo.engine.graph.Shape;
+import rondo.engine.graph.TensorType;
+
+/**
+ * Memory for one tensor on a device.
+ *
+ * @param stride elements between rows: the last extent, or more for a view of some columns
+ */
+public record Buffer(TensorType type, MemorySegment memory, long stride) {
+  public Buffer {
+    long bytes =
+        ((type.shape().rows() - 1) * stride + type.shape().last()) * type.dtype().bytes();
+    if (stride < type.shape().last() || memory.byteSize() < bytes) {
+      throw new IllegalArgumentException(
+          "buffer: " + type + " with stride " + stride + " needs " + bytes + " bytes, has "
+              + memory.byteSize());
+    }
+  }
+
+  static Buffer dense(TensorType type, MemorySegment memory) {
+    return new Buffer(type, memory, type.shape().last());
+  }
+
+  public boolean isDense() {
+    return stride == type.shape().last();
+  }
+
+  /** Columns {@code from} … {@code from + count - 1} of every row. */
+  public Buffer columns(int from, int count) {
+    var s = type.shape();
+    if (from < 0 || count < 1 || from + count > s.last()) {
+      throw new IllegalArgumentException(
+          "buffer: columns " + from + " to " + (from + count - 1) + " of " + type);
+    }
+    long skip = (long) from * type.dtype().bytes();
+    long bytes = ((s.rows() - 1) * stride + count) * type.dtype().bytes();
+    return new Buffer(type.withLast(count), memory.asSlice(skip, bytes), stride);
+  }
+
+  /** The same elements under another shape. */
+  public Buffer as(int... dims) {
+    var shape = Shape.of(dims);
+    if (!isDense() || shape.size() != type.shape().size()) {
+      throw new IllegalArgumentException("buffer: " + type + " cannot be seen as " + shape);
+    }
+    return dense(new TensorType(type.dtype(), shape), memory);
+  }
+
+  /** A dense run of elements from a dense buffer. */
+  public Buffer slice(long fromElement, int... dims) {
+    if (!isDense()) {
+      throw new IllegalArgumentException("buffer: a view of " + type + " cannot be sliced");
+    }
+    var slice = new TensorType(type.dtype(), Shape.of(dims));
+    return dense(slice, memory.asSlice(fromElement * type.dtype().bytes(), slice.bytes()));
+  }
+
+  public DType dtype() {
+    return type.dtype();
+  }
+}

@@ -1,0 +1,151 @@
+package rondo.engine.device;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import rondo.engine.graph.Program;
+import rondo.engine.graph.Tensor;
+import rondo.engine.nativelib.Functions;
+import rondo.engine.nativelib.Kernels;
+import rondo.engine.plain.PlainFunctions;
+
+/**
+ * Where programs run: memory, and the operations of {@code rondo.h} behind one stream. Not for use by
+ * several threads at once.
+ */
+public final class Device implements AutoCloseable {
+  private final String name;
+  private final String description;
+  private final int threads;
+  private final Functions functions;
+  private final AutoCloseable resource;
+
+  Device(String name, String description, int threads, Functions functions, AutoCloseable resource) {
+    this.name = name;
+    this.description = description;
+    this.threads = threads;
+    this.functions = functions;
+    this.resource = resource;
+  }
+
+
+  /** The device of plain Java loops: the specification, and the fallback everywhere. */
+  public static Device plain() {
+    return new Device("plain", "plain Java loops, one thread", 1, new PlainFunctions(), () -> {});
+  }
+
+  /** Short name: cpu, plain. */
+  public String name() {
+    return name;
+  }
+
+  /** One line: what it is and how many threads it uses. */
+  public String describe() {
+    return description;
+  }
+
+  public int threads() {
+    return threads;
+  }
+
+  /** A zeroed region. */
+  public Region allocate(String regionName, long bytes) {
+    var arena = Arena.ofShared();
+    // At least one element, so that empty regions need no special case.
+    return new Region(regionName, arena.allocate(Math.max(bytes, 64), 256), arena);
+  }
+
+  /**
+   * Gives a program its addresses.
+   *
+   * @param bindings memory for everything given, results and added
+   * @param workspace at least {@link Program#workspaceBytes}; programs that run one after another may
+   *     share it
+   * @throws IllegalArgumentException when something is unbound, misshapen or bound in an illegal way
+   */
+  public Executable bind(Program program, Map<Tensor, Buffer> bindings, Region workspace) {
+    if (workspace.bytes() < program.workspaceBytes()) {
+      throw new IllegalArgumentException(
+          program.name() + ": workspace has " + workspace.bytes() + " bytes, needs "
+              + program.workspaceBytes());
+    }
+    var addresses = new Binding(program, bindings, workspace);
+    var launches = Kernels.launches(program, addresses::operand, addresses::scratch, functions);
+    return new Executable(program.name(), launches.toArray(new Runnable[0]), program.flops());
+  }
+
+  public void zero(Buffer buffer) {
+    functions.zero(buffer.memory(), buffer.memory().byteSize());
+  }
+
+  public void copy(Buffer from, Buffer to) {
+    if (!from.type().equals(to.type()) || !from.isDense() || !to.isDense()) {
+      throw new IllegalArgumentException("copy: " + from.type() + " to " + to.type());
+    }
+    functions.copy(from.memory(), to.memory(), from.type().bytes());
+  }
+
+  /** Writes host memory of the same size to a dense buffer. */
+  public void write(Buffer to, MemorySegment from) {
+    functions.copy(from, dense(to), to.type().bytes());
+  }
+
+  /** Reads a dense buffer into host memory. */
+  public void read(Buffer from, MemorySegment to) {
+    functions.copy(dense(from), to, from.type().bytes());
+  }
+
+  // On the devices there are, memory is the host's own: arrays are copied directly.
+
+  public void write(Buffer to, float... values) {
+    MemorySegment.copy(values, 0, sized(to, values.length), JAVA_FLOAT, 0, values.length);
+  }
+
+  public void write(Buffer to, int... values) {
+    MemorySegment.copy(values, 0, sized(to, values.length), JAVA_INT, 0, values.length);
+  }
+
+  public void write(Buffer to, long... values) {
+    MemorySegment.copy(values, 0, sized(to, values.length), JAVA_LONG, 0, values.length);
+  }
+
+  public float[] floats(Buffer from) {
+    return dense(from).asSlice(0, from.type().bytes()).toArray(JAVA_FLOAT);
+  }
+
+  /** One element of an f32 buffer. */
+  public float scalar(Buffer from, int index) {
+    return from.memory().getAtIndex(JAVA_FLOAT, index);
+  }
+
+  private static MemorySegment sized(Buffer buffer, int length) {
+    if (buffer.type().shape().size() != length) {
+      throw new IllegalArgumentException(buffer.type() + " cannot take " + length + " elements");
+    }
+    return dense(buffer);
+  }
+
+  private static MemorySegment dense(Buffer buffer) {
+    if (!buffer.isDense()) {
+      throw new IllegalArgumentException("a view of " + buffer.type() + " cannot be copied");
+    }
+    return buffer.memory();
+  }
+
+  Functions functions() {
+    return functions;
+  }
+
+  @Override
+  public void close() {
+    try {
+      resource.close();
+    } catch (Exception e) {
+      throw new IllegalStateException(name + ": " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package rondo.engine.device;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import rondo.engine.graph.TensorType;
+
+/**
+ * One named allocation on a device, sized before the first step. Buffers are cut from it in order;
+ * closing it frees them all, and a buffer used afterwards throws.
+ */
+public final class Region implements AutoCloseable {
+  private final String name;
+  private final MemorySegment memory;
+  private final Arena arena;
+  private long used;
+
+  Region(String name, MemorySegment memory, Arena arena) {
+    this.name = name;
+    this.memory = memory;
+    this.arena = arena;
+  }
+
+  public String name() {
+    return name;
+  }
+
+  public long bytes() {
+    return memory.byteSize();
+  }
+
+  /**
+   * Cuts the next buffer.
+   *
+   * @throws IllegalStateException when the region was planned too small
+   */
+  public Buffer next(TensorType type) {
+    long offset = used;
+    used += aligned(type.bytes());
+    if (used > bytes()) {
+      throw new IllegalStateException(
+          "region " + name + ": " + type + " at " + offset + " exceeds its " + bytes() + " bytes");
+    }
+    return at(offset, type);
+  }
+
+  /** A buffer at a given byte offset; buffers may overlap if the caller wants so. */
+  public Buffer at(long offset, TensorType type) {
+    return Buffer.dense(type, memory.asSlice(offset, type.bytes()));
+  }
+
+  MemorySegment memory() {
+    return memory;
+  }
+
+  /** What {@link #next} takes from the region for this type. */
+  public static long aligned(long bytes) {
+    return (bytes + 255) / 256 * 256;
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

@@ -1,0 +1,71 @@
+package rondo.engine.graph;
+
+import java.util.List;
+
+/**
+ * Causal grouped-query attention by online softmax (FlashAttention, arXiv 2205.14135): qkv [batch,
+ * time, width] → [batch, time, query width] and the log-sum-exp [batch, heads, time] of the scaled
+ * scores. Time × time is never in memory.
+ */
+public record Attention(Tensor qkv, Heads heads, float scale) implements Op {
+  public Attention {
+    heads.check("attention", qkv);
+    Check.that(qkv.shape().rank() == 3, "attention: %s must be [batch, time, width]", qkv);
+  }
+
+  @Override
+  public List<Tensor> inputs() {
+    return List.of(qkv);
+  }
+
+  @Override
+  public List<TensorType> outputs() {
+    var s = qkv.shape();
+    return List.of(
+        qkv.type().withLast(heads.queryWidth()), TensorType.f32(s.dim(0), heads.query(), s.dim(1)));
+  }
+
+  @Override
+  public void differentiate(Gradients g, List<Tensor> outputs) {
+    var dy = g.of(outputs.getFirst());
+    g.add(
+        qkv,
+        () -> g.graph().add(new Gradient(qkv, outputs.get(0), outputs.get(1), dy, heads, scale)));
+  }
+
+  /** Two products of time × time / 2 pairs: 2·batch·heads·time²·size with the causal half. */
+  @Override
+  public long flops() {
+    return flops(qkv, heads);
+  }
+
+  static long flops(Tensor qkv, Heads heads) {
+    long time = qkv.shape().dim(1);
+    return 2L * qkv.shape().dim(0) * heads.queryWidth() * time * time;
+  }
+
+  @Override
+  public boolean isOptional(int output) {
+    return output == 1;
+  }
+
+  /** Recomputes the probabilities from the log-sum-exp; dqkv in one tensor. */
+  public record Gradient(
+      Tensor qkv, Tensor out, Tensor logSumExp, Tensor dy, Heads heads, float scale) implements Op {
+    @Override
+    public List<Tensor> inputs() {
+      return List.of(qkv, out, logSumExp, dy);
+    }
+
+    @Override
+    public List<TensorType> outputs() {
+      return List.of(qkv.type());
+    }
+
+    /** Five products where the forward pass has two. */
+    @Override
+    public long flops() {
+      return Attention.flops(qkv, heads) * 5 / 2;
+    }
+  }
+}

@@ -1,0 +1,30 @@
+package rondo.engine.graph;
+
+import java.util.List;
+
+/** The same values in another element type, rounded to nearest even. Its gradient is the cast back. */
+public record Cast(Tensor x, DType to) implements Op {
+  public Cast {
+    Check.that(isFloat(x.dtype()) && isFloat(to), "cast: %s to %s: only f32 and bf16", x, to);
+  }
+
+  private static boolean isFloat(DType type) {
+    return type == DType.F32 || type == DType.BF16;
+  }
+
+  @Override
+  public List<Tensor> inputs() {
+    return List.of(x);
+  }
+
+  @Override
+  public List<TensorType> outputs() {
+    return List.of(new TensorType(to, x.shape()));
+  }
+
+  @Override
+  public void differentiate(Gradients g, List<Tensor> outputs) {
+    var dy = g.of(outputs.getFirst());
+    g.add(x, () -> g.graph().add(new Cast(dy, x.dtype())));
+  }
+}

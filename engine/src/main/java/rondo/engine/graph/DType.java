@@ -1,0 +1,33 @@
+package rondo.engine.graph;
+
+/** How one element is stored; {@link #code} is its number in {@code rondo.h}. */
+public enum DType {
+  F32(4),
+  BF16(2),
+  I32(4),
+  I64(8);
+
+  private final int bytes;
+
+  DType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  public int bytes() {
+    return bytes;
+  }
+
+  public int code() {
+    return ordinal();
+  }
+
+  @Override
+  public String toString() {
+    return switch (this) {
+      case F32 -> "f32";
+      case BF16 -> "bf16";
+      case I32 -> "i32";
+      case I64 -> "i64";
+    };
+  }
+}

@@ -1,0 +1,64 @@
+package rondo.engine.graph;
+
+import java.util.List;
+
+/**
+ * Mean softmax cross-entropy of {@code x·headᵀ} against targets, rows with target -100 ignored. The
+ * logits exist for {@code chunkRows} rows at a time. Outputs: [mean loss, counted rows], and the
+ * gradients of {@code gradScale · loss} with respect to x and head, made in the same pass when wanted.
+ * It can only be the root of differentiation.
+ */
+public record LinearCrossEntropy(
+    Tensor x, Tensor head, Tensor targets, int chunkRows, float gradScale) implements Op {
+  public LinearCrossEntropy {
+    Check.f32("linearCrossEntropy", x, head);
+    Check.that(
+        head.shape().rank() == 2 && head.shape().last() == x.shape().last(),
+        "linearCrossEntropy: head %s does not fit %s",
+        head,
+        x);
+    Check.that(
+        targets.dtype() == DType.I32 && targets.shape().size() == x.shape().rows(),
+        "linearCrossEntropy: targets %s must be i32, one for each row of %s",
+        targets,
+        x);
+    Check.that(chunkRows > 0, "linearCrossEntropy: chunkRows %d must be positive", chunkRows);
+  }
+
+  @Override
+  public List<Tensor> inputs() {
+    return List.of(x, head, targets);
+  }
+
+  @Override
+  public List<TensorType> outputs() {
+    return List.of(TensorType.f32(2), x.type(), head.type());
+  }
+
+  @Override
+  public void differentiate(Gradients g, List<Tensor> outputs) {
+    g.add(x, () -> outputs.get(1));
+    g.add(head, () -> outputs.get(2));
+  }
+
+  @Override
+  public boolean isOptional(int output) {
+    return output > 0;
+  }
+
+  @Override
+  public boolean accumulates(int output) {
+    return output == 2;
+  }
+
+  /** Of the logits alone; the two gradient products are counted by {@link Program} when wanted. */
+  @Override
+  public long flops() {
+    return 2L * x.shape().size() * head.shape().dim(0);
+  }
+
+  @Override
+  public long scratchBytes() {
+    return 4L * chunkRows * head.shape().dim(0);
+  }
+}

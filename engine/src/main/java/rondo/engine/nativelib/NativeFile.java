@@ -1,0 +1,82 @@
+package rondo.engine.nativelib;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/**
+ * A native library shipped as a resource, unpacked once into a cache folder whose name is its hash, so
+ * that several processes and versions never disturb each other.
+ */
+public final class NativeFile {
+  /** Folder of ready-made libraries that is looked into first. */
+  public static final String FOLDER = "rondo.libraries";
+
+  private NativeFile() {}
+
+  /**
+   * The file of a library.
+   *
+   * @throws IllegalStateException when this build holds none, with the remedy
+   */
+  public static Path find(String name) {
+    var folder = System.getProperty(FOLDER);
+    if (folder != null) {
+      var file = Path.of(folder, name);
+      if (Files.isRegularFile(file)) {
+        return file;
+      }
+    }
+    try (var resource = NativeFile.class.getResourceAsStream("/rondo/kernels/" + name)) {
+      if (resource == null) {
+        throw new IllegalStateException(
+            name + ": not in this build (it had no compiler); install gcc and make and build again,"
+                + " or set -D" + FOLDER);
+      }
+      return unpack(name, resource);
+    } catch (IOException e) {
+      throw new IllegalStateException(name + ": cannot be unpacked: " + e, e);
+    }
+  }
+
+  private static Path unpack(String name, InputStream resource) throws IOException {
+    var bytes = resource.readAllBytes();
+    var hash = hash(bytes).substring(0, 16);
+    var folder = cache().resolve(hash);
+    var file = folder.resolve(name);
+    if (Files.isRegularFile(file) && Files.size(file) == bytes.length) {
+      return file;
+    }
+    Files.createDirectories(
+        folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    var beside = Files.createTempFile(folder, name, ".tmp");
+    Files.write(beside, bytes);
+    try {
+      return Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+    } catch (AtomicMoveNotSupportedException e) {
+      return Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+    }
+  }
+
+  private static Path cache() {
+    var xdg = System.getenv("XDG_CACHE_HOME");
+    var root =
+        xdg == null || xdg.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
+    return root.resolve("rondo");
+  }
+
+  private static String hash(byte[] bytes) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

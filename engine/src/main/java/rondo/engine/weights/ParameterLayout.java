@@ -1,0 +1,127 @@
+package rondo.engine.weights;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import rondo.engine.device.Buffer;
+import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
+import rondo.engine.graph.Shape;
+import rondo.engine.graph.TensorType;
+
+/**
+ * Where parameters lie in one flat run of f32: body matrices first, those of one shape side by side so
+ * that Muon sees a stack, then everything else in one run so that AdamW is one pass. Weights,
+ * gradients and moments all use the same layout.
+ */
+public final class ParameterLayout {
+  /**
+   * Matrices of one shape, adjacent.
+   *
+   * @param offset of the first element
+   */
+  public record Stack(List<Parameter> parameters, long offset, Shape shape) {
+    public Stack {
+      parameters = List.copyOf(parameters);
+    }
+
+    /** [matrices, rows, columns]. */
+    public int[] dims() {
+      return new int[] {parameters.size(), shape.dim(0), shape.dim(1)};
+    }
+  }
+
+  private final List<Parameter> parameters;
+  private final Map<Parameter, Long> offsets = new LinkedHashMap<>();
+  private final List<Stack> stacks = new ArrayList<>();
+  private final long restOffset;
+  private final long elements;
+
+  /**
+   * Lays out parameters.
+   *
+   * @throws IllegalArgumentException when two share a name
+   */
+  public ParameterLayout(List<Parameter> parameters) {
+    this.parameters = List.copyOf(parameters);
+    if (parameters.stream().map(Parameter::name).distinct().count() != parameters.size()) {
+      throw new IllegalArgumentException("parameters: two share a name");
+    }
+    long offset = 0;
+    var byShape = new LinkedHashMap<Shape, List<Parameter>>();
+    for (var p : parameters) {
+      if (p.group() == Parameter.Group.BODY) {
+        byShape.computeIfAbsent(p.shape(), _ -> new ArrayList<>()).add(p);
+      }
+    }
+    for (var e : byShape.entrySet()) {
+      stacks.add(new Stack(e.getValue(), offset, e.getKey()));
+      for (var p : e.getValue()) {
+        offsets.put(p, offset);
+        offset += p.shape().size();
+      }
+    }
+    restOffset = offset;
+    var rest =
+        parameters.stream()
+            .filter(p -> p.group() != Parameter.Group.BODY)
+            .sorted(Comparator.comparing(Parameter::group))
+            .toList();
+    for (var p : rest) {
+      offsets.put(p, offset);
+      offset += p.shape().size();
+    }
+    elements = offset;
+  }
+
+  /** In the order they were declared. */
+  public List<Parameter> parameters() {
+    return parameters;
+  }
+
+  /** Body matrices by shape. */
+  public List<Stack> stacks() {
+    return Collections.unmodifiableList(stacks);
+  }
+
+  /** First element of everything that is no body matrix. */
+  public long restOffset() {
+    return restOffset;
+  }
+
+  public long elements() {
+    return elements;
+  }
+
+  /** Bytes of a region that holds one f32 for every element. */
+  public long bytes() {
+    return Math.max(4 * elements, 4);
+  }
+
+  /** All elements as one run. */
+  public Buffer all(Region region) {
+    return run(region, 0, elements);
+  }
+
+  /** The elements from {@code offset} on, as one run. */
+  public Buffer run(Region region, long offset, long count) {
+    return region.at(4 * offset, new TensorType(DType.F32, Shape.of(Math.toIntExact(count))));
+  }
+
+  /** One parameter in a region of this layout. */
+  public Buffer of(Parameter p, Region region) {
+    Long offset = offsets.get(p);
+    if (offset == null) {
+      throw new IllegalArgumentException("parameter " + p.name() + " is not in this layout");
+    }
+    return region.at(4 * offset, p.type());
+  }
+
+  public Buffer of(Stack s, Region region) {
+    var dims = s.dims();
+    return region.at(4 * s.offset(), TensorType.f32(dims));
+  }
+}

@@ -1,0 +1,102 @@
+package rondo.nn;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import rondo.engine.device.Buffer;
+import rondo.engine.device.Region;
+import rondo.engine.graph.Gradients;
+import rondo.engine.graph.Graph;
+import rondo.engine.graph.Tensor;
+import rondo.engine.graph.TensorType;
+import rondo.engine.weights.Parameter;
+import rondo.engine.weights.ParameterLayout;
+
+/** One function being traced: its graph, and the parameters it has asked for so far. */
+public final class Trace {
+  /** Some columns of a parameter; all of them for most. */
+  record View(Parameter parameter, int from, int count, boolean second) {
+    Buffer in(ParameterLayout layout, Region region) {
+      var buffer = layout.of(parameter, region);
+      return count == parameter.shape().last() ? buffer : buffer.columns(from, count);
+    }
+  }
+
+  private final Graph graph = new Graph();
+  private final Map<View, Tensor> parameters = new LinkedHashMap<>();
+
+  public Graph graph() {
+    return graph;
+  }
+
+  public Tensor input(String name, TensorType type) {
+    return graph.input(name, type);
+  }
+
+  /** The parameter as a value of this function; the same value each time. */
+  public Tensor parameter(Parameter p) {
+    return view(p, 0, p.shape().last());
+  }
+
+  /** Columns {@code from} … {@code from + count - 1} of a matrix. */
+  public Tensor view(Parameter p, int from, int count) {
+    return parameters.computeIfAbsent(
+        new View(p, from, count, false), _ -> graph.input(p.name(), p.type().withLast(count)));
+  }
+
+  /**
+   * A second value for a parameter with two uses, such as a tied head: its two gradients then meet by
+   * accumulation in memory, not by a sum of two full-size temporaries.
+   */
+  public Tensor second(Parameter p) {
+    return parameters.computeIfAbsent(
+        new View(p, 0, p.shape().last(), true), _ -> graph.input(p.name(), p.type()));
+  }
+
+  /** All parameters used so far. */
+  public List<Tensor> parameters() {
+    return List.copyOf(parameters.values());
+  }
+
+  /** Binds each parameter used to its memory in a region of the layout. */
+  public Map<Tensor, Buffer> bind(ParameterLayout layout, Region region) {
+    var bindings = new LinkedHashMap<Tensor, Buffer>();
+    parameters.forEach((view, t) -> bindings.put(t, view.in(layout, region)));
+    return bindings;
+  }
+
+  /** The differentiated function: gradients of some inputs and of every parameter. */
+  public record Differentiated(List<Tensor> inputs, Map<View, Tensor> parameters) {
+    /** Gradients of parameters, in the order of {@link Trace#parameters}. */
+    public List<Tensor> ofParameters() {
+      return List.copyOf(parameters.values());
+    }
+
+    /** Binds each parameter's gradient to its memory in a region of the layout. */
+    public Map<Tensor, Buffer> bind(ParameterLayout layout, Region region) {
+      var bindings = new LinkedHashMap<Tensor, Buffer>();
+      parameters.forEach((view, t) -> bindings.put(t, view.in(layout, region)));
+      return bindings;
+    }
+  }
+
+  /**
+   * Appends gradients.
+   *
+   * @param dy the gradient of {@code y}; null when it is a loss
+   * @param inputs values other than parameters whose gradients are wanted
+   */
+  public Differentiated differentiate(Tensor y, @Nullable Tensor dy, List<Tensor> inputs) {
+    var wanted = new ArrayList<>(inputs);
+    wanted.addAll(parameters.values());
+    var gradients = Gradients.of(y, dy, wanted);
+    var byView = new LinkedHashMap<View, Tensor>();
+    int i = inputs.size();
+    for (var view : parameters.keySet()) {
+      byView.put(view, gradients.get(i++));
+    }
+    return new Differentiated(gradients.subList(0, inputs.size()), byView);
+  }
+}

@@ -1,0 +1,192 @@
+package rondo.nn;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import rondo.engine.device.Device;
+import rondo.engine.weights.Parameter;
+import rondo.nn.checkpoint.BaseConfig;
+import rondo.nn.checkpoint.BlockKind;
+import rondo.nn.checkpoint.CheckpointFolder;
+import rondo.nn.checkpoint.ConfigWriter;
+import rondo.nn.checkpoint.SafetensorsWriter;
+import rondo.nn.checkpoint.StoredTensor;
+import rondo.nn.checkpoint.TensorToWrite;
+
+/**
+ * Model folders in the Hugging Face layout ⇄ weights. Recurrent models use the published names, which
+ * are Rondo's own; fixed-depth models keep query, key and value (gate and up) apart in files and
+ * fused in memory.
+ */
+public final class WeightFiles {
+  /** Element type of a written file. */
+  public enum Precision {
+    F32,
+    BF16
+  }
+
+  /** Part of a parameter's rows under its name in a file. */
+  private record Part(String name, int rows) {}
+
+  private WeightFiles() {}
+
+  /**
+   * Reads a model folder.
+   *
+   * @throws rondo.nn.checkpoint.CheckpointException when it is no such folder, in one line
+   */
+  public static Weights load(Path folder, Device device) {
+    try (var files = CheckpointFolder.open(folder)) {
+      var weights = Weights.allocate(Model.of(files.config()), device);
+      try {
+        for (var p : weights.model().parameters()) {
+          read(weights, p, files);
+        }
+      } catch (RuntimeException e) {
+        weights.close();
+        throw e;
+      }
+      files.find("freqs_cis"); // recomputed
+      if (weights.model().config().tied()) {
+        files.find("lm_head.weight"); // the same matrix again
+      }
+      var note = files.unusedNote();
+      return note == null ? weights : weights.withNotes(List.of(note));
+    }
+  }
+
+  private static void read(Weights weights, Parameter p, CheckpointFolder files) {
+    var memory = weights.of(p).memory();
+    var parts = parts(weights.model(), p);
+    if (parts.isEmpty()) {
+      files.require(p.name(), dims(p)).copyTo(memory, 0);
+      return;
+    }
+    long offset = 0;
+    for (var part : parts) {
+      StoredTensor stored = files.require(part.name, partDims(p, part));
+      stored.copyTo(memory, offset);
+      offset += stored.elements();
+    }
+  }
+
+  /**
+   * Writes config.json and model.safetensors, each beside and renamed, the configuration last.
+   *
+   * @throws rondo.nn.checkpoint.CheckpointException when the disk is full
+   */
+  public static void save(Weights weights, Path folder, Precision precision) {
+    SafetensorsWriter.write(folder.resolve(CheckpointFolder.WEIGHTS), tensors(weights, precision));
+    ConfigWriter.write(folder.resolve(CheckpointFolder.CONFIG), weights.model().config());
+  }
+
+  /** Every parameter as it is named in files. */
+  public static List<TensorToWrite> tensors(Weights weights, Precision precision) {
+    var tensors = new ArrayList<TensorToWrite>();
+    for (var p : weights.model().parameters()) {
+      var memory = weights.of(p).memory();
+      var parts = parts(weights.model(), p);
+      if (parts.isEmpty()) {
+        tensors.add(tensor(p.name(), memory, precision, dims(p)));
+      }
+      long offset = 0;
+      for (var part : parts) {
+        var dims = partDims(p, part);
+        long bytes = 4;
+        for (long d : dims) {
+          bytes *= d;
+        }
+        tensors.add(tensor(part.name, memory.asSlice(offset, bytes), precision, dims));
+        offset += bytes;
+      }
+    }
+    return tensors;
+  }
+
+  private static TensorToWrite tensor(
+      String name, java.lang.foreign.MemorySegment memory, Precision precision, long[] dims) {
+    return precision == Precision.BF16
+        ? TensorToWrite.bf16(name, memory, dims)
+        : TensorToWrite.f32(name, memory, dims);
+  }
+
+  private static long[] dims(Parameter p) {
+    return p.shape().dims().stream().mapToLong(Integer::longValue).toArray();
+  }
+
+  private static long[] partDims(Parameter p, Part part) {
+    return p.shape().rank() == 1
+        ? new long[] {part.rows}
+        : new long[] {part.rows, p.shape().last()};
+  }
+
+  /** How a fixed-depth model's parameter is stored; empty when under its own name. */
+  private static List<Part> parts(Model model, Parameter p) {
+    if (!(model.config() instanceof BaseConfig config)) {
+      return List.of();
+    }
+    var name = p.name();
+    int rows = p.shape().dim(0);
+    switch (name) {
+      case "transformer.wte.weight" -> {
+        return List.of(new Part("model.embed_tokens.weight", rows));
+      }
+      case "transformer.ln_f.weight" -> {
+        return List.of(new Part("model.norm.weight", rows));
+      }
+      case "lm_head.weight" -> {
+        return List.of(new Part(name, rows));
+      }
+      default -> {}
+    }
+    var rest = name.substring("transformer.layers.".length());
+    int dot = rest.indexOf('.');
+    var path = "model.layers." + rest.substring(0, dot) + ".";
+    var kind = rest.substring(dot + 1);
+    var block = config.block();
+    boolean olmo = block.kind() == BlockKind.OLMO2;
+    return switch (kind) {
+      case "attn.Wqkv.weight" ->
+          List.of(
+              new Part(path + "self_attn.q_proj.weight", block.queryWidth()),
+              new Part(path + "self_attn.k_proj.weight", block.kvWidth()),
+              new Part(path + "self_attn.v_proj.weight", block.kvWidth()));
+      case "attn.proj.weight" -> List.of(new Part(path + "self_attn.o_proj.weight", rows));
+      case "attn.q_norm.weight" -> List.of(new Part(path + "self_attn.q_norm.weight", rows));
+      case "attn.k_norm.weight" -> List.of(new Part(path + "self_attn.k_norm.weight", rows));
+      case "mlp.fc.weight" ->
+          List.of(
+              new Part(path + "mlp.gate_proj.weight", block.hidden()),
+              new Part(path + "mlp.up_proj.weight", block.hidden()));
+      case "mlp.proj.weight" -> List.of(new Part(path + "mlp.down_proj.weight", rows));
+      case "norm_1.weight" ->
+          List.of(
+              new Part(
+                  path + (olmo ? "post_attention_layernorm" : "input_layernorm") + ".weight",
+                  rows));
+      case "norm_2.weight" ->
+          List.of(
+              new Part(
+                  path
+                      + (olmo ? "post_feedforward_layernorm" : "post_attention_layernorm")
+                      + ".weight",
+                  rows));
+      default -> throw new IllegalStateException("no file name for " + name);
+    };
+  }
+
+  /** Parameters by name. */
+  public static Map<String, Parameter> byName(Model model) {
+    var byName = new LinkedHashMap<String, Parameter>();
+    model.parameters().forEach(p -> byName.put(p.name(), p));
+    return byName;
+  }
+
+  /** The precision that keeps a folder's stored type: bf16 stays bf16, all else is f32. */
+  public static Precision precisionOf(@Nullable String dtype) {
+    return "bfloat16".equals(dtype) ? Precision.BF16 : Precision.F32;
+  }
+}

@@ -1,0 +1,36 @@
+package rondo.nn;
+
+import java.util.List;
+import rondo.engine.device.Buffer;
+import rondo.engine.device.Device;
+import rondo.engine.device.Region;
+import rondo.engine.weights.Parameter;
+import rondo.engine.weights.ParameterLayout;
+
+/**
+ * A model with the values of its parameters on a device.
+ *
+ * @param notes remarks of loading, one line each, such as tensors that were ignored
+ */
+public record Weights(Model model, ParameterLayout layout, Region region, List<String> notes)
+    implements AutoCloseable {
+
+  /** Zeroed memory for a model's parameters. */
+  public static Weights allocate(Model model, Device device) {
+    var layout = new ParameterLayout(model.parameters());
+    return new Weights(model, layout, device.allocate("weights", layout.bytes()), List.of());
+  }
+
+  public Buffer of(Parameter p) {
+    return layout.of(p, region);
+  }
+
+  Weights withNotes(List<String> all) {
+    return new Weights(model, layout, region, List.copyOf(all));
+  }
+
+  @Override
+  public void close() {
+    region.close();
+  }
+}

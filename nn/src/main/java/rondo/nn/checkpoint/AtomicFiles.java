@@ -1,0 +1,112 @@
+package rondo.nn.checkpoint;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * Files that are either the old one or the new one, whole, whatever stops the program: the bytes go
+ * to a temporary file beside the target, reach the disk, and then take the target's name.
+ */
+public final class AtomicFiles {
+  private AtomicFiles() {}
+
+  /** Writes the whole content of a file to a channel that stands at its start. */
+  @FunctionalInterface
+  public interface Content {
+    void writeTo(FileChannel channel) throws IOException;
+  }
+
+  /** Writes {@code bytes} to {@code file}. */
+  public static void write(Path file, byte[] bytes) {
+    write(file, bytes.length, channel -> writeFully(channel, ByteBuffer.wrap(bytes)));
+  }
+
+  /**
+   * Writes {@code content} to {@code file}. After a failure the old file is untouched and no
+   * temporary one is left.
+   *
+   * @param bytes how many bytes the content will be, for the message when they do not fit
+   * @throws CheckpointException when the file cannot be written
+   */
+  public static void write(Path file, long bytes, Content content) {
+    Path target = file.toAbsolutePath();
+    Path folder = target.getParent();
+    Path name = target.getFileName();
+    if (folder == null || name == null) {
+      throw new IllegalArgumentException(file + " is not the name of a file");
+    }
+    Path beside = folder.resolve("." + name + ".tmp-" + ProcessHandle.current().pid());
+    boolean done = false;
+    try {
+      writeBeside(beside, content);
+      Files.move(
+          beside, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      done = true;
+      syncFolder(folder);
+    } catch (IOException e) {
+      String free = free(folder);
+      throw new CheckpointException(
+          file,
+          "cannot write %d bytes%s: %s".formatted(bytes, free, CheckpointException.reason(e)),
+          e);
+    } finally {
+      if (!done) {
+        deleteQuietly(beside);
+      }
+    }
+  }
+
+  /** Makes the entries of a folder durable: without it a rename may be lost in a power failure. */
+  public static void syncFolder(Path folder) throws IOException {
+    if (File.separatorChar == '\\') {
+      return; // Windows neither needs this nor lets a folder be opened.
+    }
+    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  /** Writes all that remains of {@code bytes}: one call of the channel may write less. */
+  public static void writeFully(FileChannel channel, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      channel.write(bytes);
+    }
+  }
+
+  private static void writeBeside(Path beside, Content content) throws IOException {
+    // A process of the same number (1, in every container) may have died here before us.
+    Files.deleteIfExists(beside);
+    try (FileChannel channel =
+        FileChannel.open(
+            beside,
+            StandardOpenOption.CREATE_NEW,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS)) {
+      content.writeTo(channel);
+      channel.force(true);
+    }
+  }
+
+  private static String free(Path folder) {
+    try {
+      return " (%d free)".formatted(Files.getFileStore(folder).getUsableSpace());
+    } catch (IOException _) {
+      return "";
+    }
+  }
+
+  private static void deleteQuietly(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException _) {
+      // The failure that led here is the one worth reporting.
+    }
+  }
+}

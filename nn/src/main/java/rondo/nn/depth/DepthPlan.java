@@ -1,0 +1,244 @@
+package rondo.nn.depth;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import rondo.engine.graph.LinearCrossEntropy;
+import rondo.engine.graph.Program;
+import rondo.engine.graph.Tensor;
+import rondo.engine.graph.TensorType;
+import rondo.engine.graph.TruncatedNormal;
+import rondo.nn.Positions;
+import rondo.nn.RecurrentModel;
+import rondo.nn.Trace;
+
+/**
+ * The programs of a training step of a recurrent model and the memory they need, known before
+ * anything is allocated.
+ */
+public final class DepthPlan {
+  /** A traced stage: prelude, core or coda. */
+  record Stage(
+      Trace trace,
+      List<Tensor> inputs,
+      Positions positions,
+      Tensor output,
+      Trace.Differentiated gradients,
+      List<Tensor> saved) {
+    /** Everything bound from outside in both passes. */
+    List<Tensor> given() {
+      var all = new ArrayList<>(inputs);
+      all.add(positions.positions());
+      all.add(positions.table());
+      all.addAll(trace.parameters());
+      return all;
+    }
+  }
+
+  final RecurrentModel model;
+  final int batch;
+  final int time;
+  final int tracked;
+  final Keep keep;
+  final boolean randomState;
+  final TensorType state;
+
+  final Stage prelude;
+  final Tensor tokens;
+  final Tensor dInjection;
+  final Program preludeForward;
+  final Program preludeBackward;
+
+  final Tensor noiseKey;
+  final Tensor noise;
+  final Program noiseProgram;
+
+  final Stage core;
+  final Tensor coreState;
+  final Tensor coreInjection;
+  final Tensor dNext;
+  final Program coreForward;
+  final Program coreKeep;
+  final Program coreBackward;
+
+  final Stage coda;
+  final Tensor codaState;
+  final Tensor targets;
+  final Program codaProgram;
+
+  /**
+   * Traces and plans.
+   *
+   * @param tracked most recurrences that are differentiated
+   * @param gradScale factor of the loss in the gradients: 1 / micro-batches
+   */
+  public DepthPlan(
+      RecurrentModel model,
+      int batch,
+      int time,
+      int tracked,
+      Keep keep,
+      boolean randomState,
+      float gradScale) {
+    this.model = model;
+    this.batch = batch;
+    this.time = time;
+    this.tracked = tracked;
+    this.keep = keep;
+    this.randomState = randomState;
+    var config = model.config();
+    int width = config.block().width();
+    state = TensorType.f32(batch, time, width);
+    var ids = TensorType.i32(batch, time);
+
+    var t = new Trace();
+    tokens = t.input("tokens", ids);
+    var positions = positions(t);
+    var injection = model.injection(t, tokens, positions);
+    int forward = t.graph().nodes().size();
+    dInjection = t.input("d injection", state);
+    var gradients = t.differentiate(injection, dInjection, List.of());
+    prelude = stage(t, List.of(tokens), positions, injection, forward, dInjection, gradients);
+    preludeForward = forward("prelude", prelude, keep);
+    preludeBackward = backward("prelude backward", prelude, dInjection, List.of(), List.of());
+
+    var noiseTrace = new Trace();
+    noiseKey = noiseTrace.input("noise key", TensorType.i64(2));
+    noise =
+        noiseTrace
+            .graph()
+            .add(new TruncatedNormal(noiseKey, state.shape(), (float) config.stateStd(), 3));
+    noiseProgram =
+        Program.slice("noise", noiseTrace.graph(), List.of(noiseKey), List.of(noise), List.of());
+
+    t = new Trace();
+    coreState = t.input("state", state);
+    coreInjection = t.input("injection", state);
+    positions = positions(t);
+    var next = model.recur(t, coreState, coreInjection, positions);
+    forward = t.graph().nodes().size();
+    dNext = t.input("d next", state);
+    gradients = t.differentiate(next, dNext, List.of(coreState, coreInjection));
+    core =
+        stage(
+            t, List.of(coreState, coreInjection), positions, next, forward, dNext, gradients);
+    coreForward = Program.slice("core", t.graph(), core.given(), List.of(next), List.of());
+    coreKeep = forward("core, keeping", core, keep);
+    coreBackward =
+        backward(
+            "core backward",
+            core,
+            dNext,
+            List.of(gradients.inputs().get(0)),
+            List.of(gradients.inputs().get(1)));
+
+    t = new Trace();
+    codaState = t.input("state", state);
+    targets = t.input("targets", ids);
+    positions = positions(t);
+    var features = model.features(t, codaState, positions);
+    var head = t.parameter(model.head());
+    int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
+    var loss =
+        t.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
+    var d = t.differentiate(loss, null, List.of(codaState));
+    coda = new Stage(t, List.of(codaState, targets), positions, loss, d, List.of());
+    codaProgram =
+        Program.slice(
+            "coda",
+            t.graph(),
+            coda.given(),
+            List.of(loss, d.inputs().getFirst()),
+            d.ofParameters());
+  }
+
+  private Positions positions(Trace t) {
+    var config = model.config();
+    int size = config.block().headDim();
+    return new Positions(
+        t.input("positions", TensorType.i32(batch, time)),
+        t.input("rotary table", TensorType.f32(time, size / 2, 2)));
+  }
+
+  private Stage stage(
+      Trace t,
+      List<Tensor> inputs,
+      Positions positions,
+      Tensor output,
+      int forward,
+      Tensor dy,
+      Trace.Differentiated gradients) {
+    var bare = new Stage(t, inputs, positions, output, gradients, List.of());
+    if (keep == Keep.STATE) {
+      return bare;
+    }
+    var all = new ArrayList<>(gradients.inputs());
+    all.addAll(gradients.ofParameters());
+    var saved =
+        Saved.of(t.graph(), forward, bare.given(), dy, all).stream()
+            .filter(v -> v != output)
+            .toList();
+    return new Stage(t, inputs, positions, output, gradients, saved);
+  }
+
+  private static Program forward(String name, Stage stage, Keep keep) {
+    var results = new ArrayList<>(List.of(stage.output));
+    if (keep == Keep.ALL) {
+      results.addAll(stage.saved);
+    }
+    return Program.slice(name, stage.trace.graph(), stage.given(), results, List.of());
+  }
+
+  private static Program backward(
+      String name, Stage stage, Tensor dy, List<Tensor> written, List<Tensor> added) {
+    var given = new ArrayList<>(stage.given());
+    given.add(dy);
+    given.addAll(stage.saved);
+    var sums = new ArrayList<>(added);
+    sums.addAll(stage.gradients.ofParameters());
+    return Program.slice(name, stage.trace.graph(), given, written, sums);
+  }
+
+  /** Every program with how often a step of this depth runs it. */
+  public Map<Program, Integer> runs(Depth depth) {
+    var runs = new LinkedHashMap<Program, Integer>();
+    runs.put(preludeForward, 1);
+    runs.put(coreForward, depth.frozen());
+    runs.put(coreKeep, depth.tracked());
+    runs.put(codaProgram, 1);
+    runs.put(coreBackward, depth.tracked());
+    runs.put(preludeBackward, 1);
+    return runs;
+  }
+
+  /** Floating-point operations of a step, recomputation included. */
+  public long flops(Depth depth) {
+    return runs(depth).entrySet().stream().mapToLong(e -> e.getKey().flops() * e.getValue()).sum();
+  }
+
+  /** Bytes that all operands of a step move at least. */
+  public long bytes(Depth depth) {
+    return runs(depth).entrySet().stream().mapToLong(e -> e.getKey().bytes() * e.getValue()).sum();
+  }
+
+  public long workspaceBytes() {
+    return Stream.of(
+            preludeForward,
+            preludeBackward,
+            noiseProgram,
+            coreForward,
+            coreKeep,
+            coreBackward,
+            codaProgram)
+        .mapToLong(Program::workspaceBytes)
+        .max()
+        .orElse(0);
+  }
+
+  /** Bytes of states, kept values and batch: everything that outlives one program. */
+  public long stateBytes() {
+    return new DepthSlots(this).bytes();
+  }
+}

@@ -1,0 +1,81 @@
+package rondo.nn.depth;
+
+import java.util.ArrayList;
+import java.util.List;
+import rondo.engine.graph.LinearCrossEntropy;
+import rondo.engine.graph.Program;
+import rondo.engine.graph.Tensor;
+import rondo.engine.graph.TensorType;
+import rondo.nn.FixedModel;
+import rondo.nn.Positions;
+import rondo.nn.Trace;
+
+/** The one program of a training step of a fixed-depth model, and the memory it needs. */
+public final class FixedPlan {
+  final FixedModel model;
+  final int batch;
+  final int time;
+  final Trace trace = new Trace();
+  final Tensor tokens;
+  final Tensor targets;
+  final Positions positions;
+  final Tensor loss;
+  final Trace.Differentiated gradients;
+  final Program program;
+
+  /**
+   * Traces and plans.
+   *
+   * @param gradScale factor of the loss in the gradients: 1 / micro-batches
+   */
+  public FixedPlan(FixedModel model, int batch, int time, float gradScale) {
+    this.model = model;
+    this.batch = batch;
+    this.time = time;
+    var config = model.config();
+    tokens = trace.input("tokens", TensorType.i32(batch, time));
+    targets = trace.input("targets", TensorType.i32(batch, time));
+    positions =
+        new Positions(
+            trace.input("positions", TensorType.i32(batch, time)),
+            trace.input(
+                "rotary table", TensorType.f32(time, config.block().headDim() / 2, 2)));
+    var features = model.features(trace, tokens, positions);
+    var head = config.tied() ? trace.second(model.head()) : trace.parameter(model.head());
+    int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
+    loss =
+        trace.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
+    gradients = trace.differentiate(loss, null, List.of());
+    var given = new ArrayList<>(List.of(tokens, targets, positions.positions(), positions.table()));
+    given.addAll(trace.parameters());
+    program =
+        Program.slice(
+            "fixed step", trace.graph(), given, List.of(loss), gradients.ofParameters());
+  }
+
+  public long flops() {
+    return program.flops();
+  }
+
+  public long bytes() {
+    return program.bytes();
+  }
+
+  public long workspaceBytes() {
+    return program.workspaceBytes();
+  }
+
+  public long stateBytes() {
+    return slots().bytes();
+  }
+
+  Slots slots() {
+    var slots = new Slots();
+    slots.add(tokens.type());
+    slots.add(targets.type());
+    slots.add(positions.positions().type());
+    slots.add(positions.table().type());
+    slots.add(loss.type());
+    return slots;
+  }
+}

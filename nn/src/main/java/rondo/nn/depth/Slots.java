@@ -1,0 +1,32 @@
+package rondo.nn.depth;
+
+import java.util.ArrayList;
+import java.util.List;
+import rondo.engine.device.Buffer;
+import rondo.engine.device.Region;
+import rondo.engine.graph.TensorType;
+
+/** Buffers that a step needs, collected while planning and cut from one region when bound. */
+final class Slots {
+  private final List<TensorType> types = new ArrayList<>();
+  private long bytes;
+
+  /** Number of the new slot. */
+  int add(TensorType type) {
+    types.add(type);
+    bytes += Region.aligned(type.bytes());
+    return types.size() - 1;
+  }
+
+  List<Integer> addAll(List<TensorType> all) {
+    return all.stream().map(this::add).toList();
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  List<Buffer> cut(Region region) {
+    return types.stream().map(region::next).toList();
+  }
+}
