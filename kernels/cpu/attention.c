@@ -37,7 +37,7 @@ static void softmax_block(float *scores, int64_t rows, int64_t columns, int64_t 
         float before = maximum[i], now = lane_max(larger(splat(before), best));
         vf total = {0}, top = splat(now);
         for (int64_t j = 0; j < columns; j += VW) {
-            vf p = exponential(load(row + j) - top);
+            vf p = exponential_softmax(load(row + j) - top);
             store(row + j, p);
             total += p;
         }
@@ -55,6 +55,7 @@ void K(attend)(const struct head *head, int64_t first, int64_t last, float *scra
 {
     int64_t n = head->head_dim, width = round_up(n, VW), group = head->group, span = last - first;
     int64_t stored = STORED_FLOATS / width / KEYS * KEYS, keys = head->offset + last;
+    int64_t block = query_rows(keys);
     float *q = scratch, *scores = q + QUERIES * n + VW, *acc = scores + QUERIES * KEYS, *maximum = acc + QUERIES * width;
     float *sum = maximum + round_up(group * span, VW) + QUERIES, *packed_keys = sum + round_up(group * span, VW) + QUERIES;
     float *values = packed_keys + STORED_FLOATS;
@@ -64,8 +65,8 @@ void K(attend)(const struct head *head, int64_t first, int64_t last, float *scra
         pack_keys(head->k + stretch * head->kv_ld, head->kv_ld, held, n, packed_keys);
         copy_block(head->v + stretch * head->kv_ld, head->kv_ld, held, n, 1, held, width, values);
         for (int64_t g = 0; g < group; g++)
-            for (int64_t i0 = first; i0 < last; i0 += QUERIES) {
-                int64_t rows = least(QUERIES, last - i0), whole = round_up(rows, MR), position = head->offset + i0;
+            for (int64_t i0 = first; i0 < last; i0 += block) {
+                int64_t rows = least(block, last - i0), whole = round_up(rows, MR), position = head->offset + i0;
                 int64_t seen = least(held, position + rows - stretch);
                 if (seen <= 0) continue;
                 float *m = maximum + g * span + i0 - first, *l = sum + g * span + i0 - first;

@@ -28,6 +28,9 @@ struct head {
 /* Queries first .. last-1 of all heads of the group. */
 void K(attend)(const struct head *head, int64_t first, int64_t last, float *scratch);
 
+/* Rows of a block of queries: half of QUERIES where more would be lost above the diagonal of a short sequence. */
+static inline int64_t query_rows(int64_t time) { return time <= 256 ? QUERIES / 2 : QUERIES; }
+
 /* Rows of a span of queries that one task handles, from the size of the group alone. */
 static inline int64_t span_rows(int64_t group) { return most(QUERIES, 4096 / group / QUERIES * QUERIES); }
 

@@ -30,7 +30,7 @@ static void probabilities(float *p, float *dp, int64_t rows, int64_t whole, int6
         vf shift = splat(lse[i]), mean = splat(delta[i]);
         vi limit = splat_int((int32_t) most(-1, least(first_row + i - first_key, BLOCK)));
         for (int64_t j = 0; j < columns; j += VW) {
-            vf x = exponential(load(p + i * BLOCK + j) - shift);
+            vf x = exponential_softmax(load(p + i * BLOCK + j) - shift);
             if (masked) x = (vf) ((vi) x & ~(vi) (IOTA + splat_int((int32_t) j) > limit));
             store(p + i * BLOCK + j, x);
             store(dp + i * BLOCK + j, x * (load(dp + i * BLOCK + j) - mean));
@@ -57,7 +57,7 @@ static void backward_head(const void *job, int64_t chunk, float *scratch)
     int64_t ld = (j->heads + 2 * j->kv_heads) * n, out_ld = j->heads * n, width = round_up(n, VW);
     const float *qkv = j->qkv + b * time * ld, *k = qkv + (j->heads + kv) * n, *v = k + j->kv_heads * n;
     float *dqkv = j->dqkv + b * time * ld, *dk_out = dqkv + (j->heads + kv) * n, *dv_out = dk_out + j->kv_heads * n;
-    int64_t tile = MOST_HEAD_DIM * BLOCK;
+    int64_t tile = MOST_HEAD_DIM * BLOCK, block = query_rows(time);
     float *keys_t = scratch, *values_t = keys_t + tile, *keys = values_t + tile, *dk = keys + tile, *dv = dk + tile, *q = dv + tile;
     float *dout = q + tile, *dq = dout + tile, *p = dq + tile, *ds = p + QUERIES * BLOCK, *delta = ds + QUERIES * BLOCK;
     for (int64_t k0 = 0; k0 < time; k0 += BLOCK) {
@@ -69,8 +69,8 @@ static void backward_head(const void *job, int64_t chunk, float *scratch)
         memset(dv, 0, dk_rows * width * sizeof(float));
         for (int64_t g = 0; g < group; g++) {
             int64_t h = kv * group + g;
-            for (int64_t i0 = k0 / QUERIES * QUERIES; i0 < time; i0 += QUERIES) {
-                int64_t rows = least(QUERIES, time - i0), whole = round_up(rows, MR);
+            for (int64_t i0 = k0 / block * block; i0 < time; i0 += block) {
+                int64_t rows = least(block, time - i0), whole = round_up(rows, MR);
                 int64_t seen = least(columns, i0 + rows - k0), seen_padded = least(padded, round_up(seen, VW));
                 const float *o = j->out + (b * time + i0) * out_ld + h * n, *d = j->dout + (b * time + i0) * out_ld + h * n;
                 float *dq_out = dqkv + i0 * ld + h * n;

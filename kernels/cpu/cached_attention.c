@@ -92,7 +92,7 @@ static void attend_few(const struct head *head, int64_t row0, int64_t rows, floa
             for (int64_t i = 0; i < padded; i += VW) best = larger(best, load(row + i));
             float now = lane_max(best), shrink = exponential_one(maximum[r] - now);
             for (int64_t i = 0; i < padded; i += VW) {
-                vf p = exponential(load(row + i) - splat(now));
+                vf p = exponential_softmax(load(row + i) - splat(now));
                 store(row + i, p);
                 total += p;
             }

@@ -36,7 +36,7 @@ static double row_loss(float *x, int64_t n, int32_t target, float factor, int gr
         /* Partial sums of 64 vectors keep a long sum of small terms exact enough. */
         vf sum = {0};
         for (int64_t end = least(n - VW, i + 63 * VW); i <= end; i += VW) {
-            vf e = exponential(load(x + i) - splat(top));
+            vf e = exponential_softmax(load(x + i) - splat(top));
             if (gradient) store(x + i, e);
             sum += e;
         }

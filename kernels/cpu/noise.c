@@ -3,8 +3,8 @@
  *
  * Philox4x32-10 (Salmon et al. 2011, table 2 and section 4.3) gives word i%4 of counter (i/4, key[1]) under key[0]; the word
  * becomes a uniform number and then a normal quantile by Wichura's algorithm AS 241, PPND16 (1988), in double. Blocks of BLOCK
- * elements: words first, then the central formula for all of them, which vectorises, then the tails (|p - 1/2| > 0.425) one by
- * one. Bound by arithmetic.
+ * elements: words first, then the central formula for all of them, then the tails (|p - 1/2| > 0.425)
+ * gathered together; all loops vectorise. Bound by arithmetic.
  */
 #include <math.h>
 
@@ -59,25 +59,30 @@ INLINE double central_quantile(double q)
             3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3));
 }
 
-/* AS 241 for |q| > 0.425. */
-static double tail_quantile(double q)
+/*
+ * ln x for normal x > 0, to about 2 ulp: x = 2^e m with m in [sqrt(1/2), sqrt(2)), ln m = 2 atanh(t), t = (m - 1)/(m + 1) by its
+ * series. Branch-free, so that a loop of it vectorises.
+ */
+INLINE double logarithm(double x)
 {
-    double p = q < 0 ? 0.5 + q : 0.5 - q;
-    double r = sqrt(-log(p)), z;
-    if (r <= 5) {
-        r -= 1.6;
-        z = (POLYNOMIAL(r, 1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
-                1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4))
-            / (POLYNOMIAL(r, 1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
-                1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9));
-    } else {
-        r -= 5;
-        z = (POLYNOMIAL(r, 6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1,
-                2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7))
-            / (POLYNOMIAL(r, 1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
-                7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15));
-    }
-    return q < 0 ? -z : z;
+    union { double value; int64_t bits; } u = {x};
+    int64_t shifted = u.bits - 0x3fe6a09e667f3bcd, exponent = shifted & (int64_t) 0xfff0000000000000;
+    union { int64_t bits; double value; } m = {u.bits - exponent};
+    double t = (m.value - 1) / (m.value + 1), r = t * t;
+    double series = 1.0 / 19;
+    UNROLL for (int i = 17; i >= 1; i -= 2) series = series * r + 1.0 / i;
+    return (double) (int32_t) (exponent >> 52) * 0.69314718055994530942 + 2 * t * series;
+}
+
+/* AS 241 for |q| > 0.425. Of its two tail formulas only the first is needed: a 32-bit word keeps p above 2^-34, r below 5. */
+INLINE double tail_quantile(double q)
+{
+    double r = sqrt(-logarithm(0.5 - fabs(q))) - 1.6;
+    double z = (POLYNOMIAL(r, 1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
+                   1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4))
+        / (POLYNOMIAL(r, 1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+            1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9));
+    return copysign(z, q);
 }
 
 static void noise_chunk(const void *job, int64_t chunk, float *scratch)
@@ -87,14 +92,22 @@ static void noise_chunk(const void *job, int64_t chunk, float *scratch)
     int64_t end = least((chunk + 1) * CHUNK, j->n);
     for (int64_t start = chunk * CHUNK; start < end; start += BLOCK) {
         uint32_t words[4][BLOCK / 4];
-        double q[BLOCK], z[BLOCK];
+        double q[BLOCK], z[BLOCK], tails[BLOCK];
+        int32_t where[BLOCK], count = 0;
         philox(j, (uint64_t) start / 4, BLOCK / 4, words);
-        for (int i = 0; i < BLOCK; i++) q[i] = words[i % 4][i / 4];
-        for (int i = 0; i < BLOCK; i++) q[i] = j->low + (q[i] + 0.5) * 0x1p-32 * j->range - 0.5;
+        /* Unsigned to double by way of signed, which every instruction set has. */
+        for (int i = 0; i < BLOCK / 4; i++)
+            for (int w = 0; w < 4; w++) q[4 * i + w] = (double) (int32_t) (words[w][i] ^ 0x80000000u);
+        for (int i = 0; i < BLOCK; i++) q[i] = j->low + (q[i] + 2147483648.5) * 0x1p-32 * j->range - 0.5;
         for (int i = 0; i < BLOCK; i++) z[i] = central_quantile(q[i]);
+        for (int i = 0; i < BLOCK; i++) {
+            where[count] = i;
+            tails[count] = q[i];
+            count += fabs(q[i]) > 0.425;
+        }
+        for (int i = 0; i < count; i++) tails[i] = tail_quantile(tails[i]);
+        for (int i = 0; i < count; i++) z[where[i]] = tails[i];
         int64_t n = least(BLOCK, end - start);
-        for (int i = 0; i < n; i++)
-            if (fabs(q[i]) > 0.425) z[i] = tail_quantile(q[i]);
         for (int i = 0; i < n; i++) j->out[start + i] = (float) (j->std * z[i]);
     }
 }

@@ -83,7 +83,13 @@ INLINE float lane_max(vf v)
 }
 
 /* bf16: the upper half of a float. */
+#if VW == 16
+INLINE vf widen(vh h) { return (vf) ((vu) _mm512_cvtepu16_epi32((__m256i) h) << 16); }
+#elif VW == 8
+INLINE vf widen(vh h) { return (vf) ((vu) _mm256_cvtepu16_epi32((__m128i) h) << 16); }
+#else
 INLINE vf widen(vh h) { return (vf) (__builtin_convertvector(h, vu) << 16); }
+#endif
 INLINE float widen_one(uint16_t h)
 {
     union { uint32_t bits; float value; } u = {(uint32_t) h << 16};
@@ -103,9 +109,8 @@ INLINE vf load_bf16(const uint16_t *p) { return widen(*(const vh_any *) p); }
  * x = n ln2 + r with |r| <= ln2/2: n by adding 1.5 * 2^23, ln2 in two parts, e^r = 1 + r + r^2 p(r) with p of degree 4 fitted
  * to the least relative error, and 2^n by adding n to the exponent.
  */
-INLINE vf exponential(vf x)
+INLINE vf exponential_within(vf bounded)
 {
-    vf bounded = smaller(splat(88.6f), larger(splat(-87.33f), x));
     vf shifted = bounded * splat(1.44269504f) + splat(12582912.0f);
     vf n = shifted - splat(12582912.0f);
     vf r = bounded - n * splat(0.693359375f);
@@ -116,9 +121,18 @@ INLINE vf exponential(vf x)
     p = p * r + splat(0x1.55548ap-3f);
     p = p * r + splat(0x1.fffffcp-2f);
     p = p * (r * r) + r + splat(1.0f);
-    vf power = (vf) ((vi) p + (((vi) shifted) << 23));
+    return (vf) ((vi) p + (((vi) shifted) << 23));
+}
+
+INLINE vf exponential(vf x)
+{
+    vf power = exponential_within(smaller(splat(88.6f), larger(splat(-87.33f), x)));
     return (vf) ((vi) power & ~(x < splat(-87.33f)));
 }
+
+/* The same for x <= 0 in a softmax: what lies below -87.33, minus infinity too, becomes 1e-38, which adds nothing beside the 1 of
+ * the maximum. */
+INLINE vf exponential_softmax(vf x) { return exponential_within(larger(splat(-87.33f), x)); }
 
 INLINE float exponential_one(float x) { return exponential(splat(x))[0]; }
 

@@ -21,8 +21,8 @@
 #define NV 2
 #define NR (NV * VW)
 
-/* Rows of queries in a block of attention and of a row tile are multiples of every MR. */
-_Static_assert(48 % MR == 0, "blocks of 48 rows hold whole register tiles");
+/* Blocks of rows elsewhere are multiples of 24 and so hold whole register tiles. */
+_Static_assert(24 % MR == 0, "24 rows are whole register tiles");
 
 INLINE void tile_product(int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b, int64_t b_row, int vectors,
     vf acc[MR][NV])

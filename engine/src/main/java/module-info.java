@@ -1,7 +1,7 @@
 /**
- * The engine: trace a function once, differentiate it, plan its memory, replay it on a device. {@link
- * rondo.engine.graph} is work without addresses; {@link rondo.engine.device} is memory and work with
- * addresses.
+ * The engine: trace a function once, differentiate it, plan its memory, replay it on a device.
+ * {@link rondo.engine.graph} is work without addresses; {@link rondo.engine.device} is memory and
+ * work with addresses.
  */
 @org.jspecify.annotations.NullMarked
 module rondo.engine {

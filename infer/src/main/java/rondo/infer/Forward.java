@@ -23,8 +23,8 @@ import rondo.nn.Weights;
 import rondo.nn.depth.FixedStep;
 
 /**
- * A model run forward on rows of a fixed shape [batch, time]: a fixed-depth model at once, a recurrent
- * one step by step over depth, with loss or logits at any depth on the way.
+ * A model run forward on rows of a fixed shape [batch, time]: a fixed-depth model at once, a
+ * recurrent one step by step over depth, with loss or logits at any depth on the way.
  */
 public final class Forward implements AutoCloseable {
   private static final long CHUNK_ELEMENTS = 1L << 22;
@@ -93,7 +93,8 @@ public final class Forward implements AutoCloseable {
     var b = bound(t, weights, places, positions, table);
     b.put(tokensIn, tokens);
     b.put(first, recurrent ? injection : hidden);
-    pending.add(Program.slice("start", t.graph(), given(t, places, tokensIn), List.of(first), List.of()));
+    pending.add(
+        Program.slice("start", t.graph(), given(t, places, tokensIn), List.of(first), List.of()));
     bindings.add(b);
 
     t = new Trace();
@@ -140,9 +141,7 @@ public final class Forward implements AutoCloseable {
       var key = t.input("noise key", TensorType.i64(2));
       var z =
           t.graph()
-              .add(
-                  new TruncatedNormal(
-                      key, hiddenType.shape(), (float) m.config().stateStd(), 3));
+              .add(new TruncatedNormal(key, hiddenType.shape(), (float) m.config().stateStd(), 3));
       pending.add(Program.slice("noise", t.graph(), List.of(key), List.of(z), List.of()));
       bindings.add(Map.of(key, noiseKey, z, hidden));
     }

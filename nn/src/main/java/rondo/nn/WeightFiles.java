@@ -12,6 +12,7 @@ import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.BlockKind;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ConfigWriter;
+import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.SafetensorsWriter;
 import rondo.nn.checkpoint.StoredTensor;
 import rondo.nn.checkpoint.TensorToWrite;
@@ -40,21 +41,41 @@ public final class WeightFiles {
    */
   public static Weights load(Path folder, Device device) {
     try (var files = CheckpointFolder.open(folder)) {
-      var weights = Weights.allocate(Model.of(files.config()), device);
-      try {
-        for (var p : weights.model().parameters()) {
-          read(weights, p, files);
-        }
-      } catch (RuntimeException e) {
-        weights.close();
-        throw e;
+      return load(files, files.config(), device);
+    }
+  }
+
+  /** As {@link #load(Path, Device)}, under a configuration of the same shapes. */
+  public static Weights load(Path folder, ModelConfig config, Device device) {
+    try (var files = CheckpointFolder.open(folder)) {
+      return load(files, config, device);
+    }
+  }
+
+  /** Reads a folder into weights that are there already. */
+  public static void load(Path folder, Weights weights) {
+    try (var files = CheckpointFolder.open(folder)) {
+      for (var p : weights.model().parameters()) {
+        read(weights, p, files);
+      }
+    }
+  }
+
+  private static Weights load(CheckpointFolder files, ModelConfig config, Device device) {
+    var weights = Weights.allocate(Model.of(config), device);
+    try {
+      for (var p : weights.model().parameters()) {
+        read(weights, p, files);
       }
       files.find("freqs_cis"); // recomputed
-      if (weights.model().config().tied()) {
+      if (config.tied()) {
         files.find("lm_head.weight"); // the same matrix again
       }
       var note = files.unusedNote();
       return note == null ? weights : weights.withNotes(List.of(note));
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
     }
   }
 

@@ -21,9 +21,10 @@ import rondo.engine.graph.TensorType;
 import rondo.engine.weights.ParameterLayout;
 
 /**
- * One update of all parameters from their gradients, as a single program: global-norm clipping, then
- * Muon on the stacks of body matrices and AdamW on the rest, or AdamW on everything. Learning rates
- * and bias corrections are written to the device before each run, so the program replays unchanged.
+ * One update of all parameters from their gradients, as a single program: global-norm clipping,
+ * then Muon on the stacks of body matrices and AdamW on the rest, or AdamW on everything. Learning
+ * rates and bias corrections are written to the device before each run, so the program replays
+ * unchanged.
  */
 public final class Optimizer {
   private final Device device;
@@ -86,8 +87,7 @@ public final class Optimizer {
           given.add(muonControl);
         }
         for (var stack : layout.stacks()) {
-          stacks.add(
-              muon(graph, stack, muon, clip, java.util.Objects.requireNonNull(muonControl)));
+          stacks.add(muon(graph, stack, muon, clip, java.util.Objects.requireNonNull(muonControl)));
         }
       }
       case OptimizerConfig.AdamWConfig all -> adam = all;
@@ -123,12 +123,10 @@ public final class Optimizer {
     var parameter = graph.input("parameters", type);
     var gradient = graph.input("gradients", type);
     var moment = graph.input("momentum", type);
-    var m =
-        graph.addAll(new MuonMomentum(moment, gradient, clip, (float) config.momentum()));
+    var m = graph.addAll(new MuonMomentum(moment, gradient, clip, (float) config.momentum()));
     var direction = NewtonSchulz.trace(graph, m.get(1), config.steps(), config.precision());
     // Tall matrices get larger updates so that every shape changes outputs alike.
-    double scale =
-        Math.sqrt(Math.max(1, (double) stack.shape().dim(0) / stack.shape().dim(1)));
+    double scale = Math.sqrt(Math.max(1, (double) stack.shape().dim(0) / stack.shape().dim(1)));
     var updated =
         graph.add(
             new MuonApply(
@@ -243,8 +241,8 @@ public final class Optimizer {
     device.write(
         adamControl,
         (float) (factor * adam.lr()),
-        (float) (1 - Math.pow(adam.beta1(), step + 1)),
-        (float) (1 - Math.pow(adam.beta2(), step + 1)));
+        (float) (1 - Math.pow(adam.beta1(), step + 1.0)),
+        (float) (1 - Math.pow(adam.beta2(), step + 1.0)));
     if (muonControl != null && config instanceof OptimizerConfig.MuonConfig muon) {
       device.write(muonControl, (float) (factor * muon.lr()));
     }

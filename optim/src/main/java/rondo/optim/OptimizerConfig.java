@@ -15,11 +15,6 @@ public sealed interface OptimizerConfig {
    * @param precision of the Newton-Schulz iterates: bf16 as published, or f32
    */
   record MuonConfig(
-      double lr,
-      double weightDecay,
-      double momentum,
-      int steps,
-      DType precision,
-      AdamWConfig rest)
+      double lr, double weightDecay, double momentum, int steps, DType precision, AdamWConfig rest)
       implements OptimizerConfig {}
 }

@@ -9,7 +9,13 @@ public record Schedule(long total, long warmup, long decay, Curve curve, double 
   public Schedule {
     if (warmup < 0 || decay < 0 || warmup + decay > total) {
       throw new IllegalArgumentException(
-          "schedule: warmup " + warmup + " and decay " + decay + " must fit into " + total + " steps");
+          "schedule: warmup "
+              + warmup
+              + " and decay "
+              + decay
+              + " must fit into "
+              + total
+              + " steps");
     }
     if (minRatio < 0 || minRatio > 1) {
       throw new IllegalArgumentException("schedule: min_ratio " + minRatio + " must be in [0, 1]");

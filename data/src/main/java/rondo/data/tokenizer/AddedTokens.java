@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,9 +33,11 @@ final class AddedTokens {
   /** A part of a text: an added token's id, or -1 and text. */
   record Part(int id, String text, boolean first) {}
 
-  private record Pattern(String text, Added token) {}
+  private record Candidate(String text, Added token) {}
 
-  private final Map<Character, List<Pattern>> byFirst = new HashMap<>();
+  private static final Pattern WORD = Pattern.compile("\\w", Pattern.UNICODE_CHARACTER_CLASS);
+
+  private final Map<Character, List<Candidate>> byFirst = new HashMap<>();
   private final BitSet firsts = new BitSet();
 
   /** Looks for {@code tokens}, each spelled as {@code normalizer} leaves it. */
@@ -44,12 +47,12 @@ final class AddedTokens {
       if (!text.isEmpty()) {
         byFirst
             .computeIfAbsent(text.charAt(0), c -> new ArrayList<>())
-            .add(new Pattern(text, token));
+            .add(new Candidate(text, token));
         firsts.set(text.charAt(0));
       }
     }
-    for (List<Pattern> patterns : byFirst.values()) {
-      patterns.sort(Comparator.comparingInt((Pattern p) -> p.text().length()).reversed());
+    for (List<Candidate> candidates : byFirst.values()) {
+      candidates.sort(Comparator.comparingInt((Candidate p) -> p.text().length()).reversed());
     }
   }
 
@@ -61,23 +64,23 @@ final class AddedTokens {
     int done = 0;
     int at = 0;
     while (at < text.length()) {
-      Pattern pattern = firsts.get(text.charAt(at)) ? match(text, at) : null;
-      if (pattern == null) {
+      Candidate found = firsts.get(text.charAt(at)) ? match(text, at) : null;
+      if (found == null) {
         at++;
         continue;
       }
       int start = at;
-      int end = at + pattern.text().length();
-      while (pattern.token().stripLeft() && start > done && isSpace(text.codePointBefore(start))) {
+      int end = at + found.text().length();
+      while (found.token().stripLeft() && start > done && isSpace(text.codePointBefore(start))) {
         start--;
       }
-      while (pattern.token().stripRight() && end < text.length() && isSpace(text.charAt(end))) {
+      while (found.token().stripRight() && end < text.length() && isSpace(text.charAt(end))) {
         end++;
       }
       if (start > done) {
         parts.add(new Part(-1, text.substring(done, start), first && done == 0));
       }
-      parts.add(new Part(pattern.token().id(), "", false));
+      parts.add(new Part(found.token().id(), "", false));
       done = end;
       at = end;
     }
@@ -87,25 +90,27 @@ final class AddedTokens {
     return parts;
   }
 
-  private @Nullable Pattern match(String text, int at) {
-    for (Pattern pattern : byFirst.getOrDefault(text.charAt(at), List.of())) {
-      if (text.startsWith(pattern.text(), at)) {
-        int end = at + pattern.text().length();
-        boolean alone =
-            (at == 0 || !isWord(text.codePointBefore(at)))
-                && (end == text.length() || !isWord(text.codePointAt(end)));
-        return pattern.token().singleWord() && !alone ? null : pattern;
+  private @Nullable Candidate match(String text, int at) {
+    for (Candidate found : byFirst.getOrDefault(text.charAt(at), List.of())) {
+      if (text.startsWith(found.text(), at)) {
+        int end = at + found.text().length();
+        return found.token().singleWord() && !isAlone(text, at, end) ? null : found;
       }
     }
     return null;
   }
 
+  private static boolean isAlone(String text, int start, int end) {
+    return (start == 0 || !isWord(text.codePointBefore(start)))
+        && (end == text.length() || !isWord(text.codePointAt(end)));
+  }
+
   // All white space is in the basic plane, so a char is enough.
   private static boolean isSpace(int c) {
-    return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
+    return Character.isSpaceChar(c) || (c >= '\t' && c <= '\r') || c == 0x85;
   }
 
   private static boolean isWord(int c) {
-    return Character.isLetterOrDigit(c) || c == '_';
+    return WORD.matcher(Character.toString(c)).matches();
   }
 }

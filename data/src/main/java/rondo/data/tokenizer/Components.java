@@ -61,8 +61,7 @@ final class Components {
       case "Split" -> split(s);
       case "Digits" ->
           new PreTokenizer.Split(
-              Pattern.compile(
-                  s.flag("individual_digits", false) ? "\\p{N}" : "\\p{N}+"),
+              Pattern.compile(s.flag("individual_digits", false) ? "\\p{N}" : "\\p{N}+"),
               true,
               true);
       case "Metaspace" ->

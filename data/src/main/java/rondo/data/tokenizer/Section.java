@@ -23,11 +23,11 @@ record Section(Path file, String name, JsonNode node) {
     return value == null || value.isNull() ? null : new Section(file, key, value);
   }
 
-  /** The list under {@code key}, its members named like this section. */
+  /** The members of the list under {@code key}, each named by that key. */
   List<Section> children(String key) {
     List<Section> result = new ArrayList<>();
     for (JsonNode value : require(key)) {
-      result.add(new Section(file, name, value));
+      result.add(new Section(file, key, value));
     }
     return result;
   }

@@ -29,10 +29,11 @@ final class Binding {
     }
     program
         .offsets()
-        .forEach((id, offset) -> operands.put(id, new Operand(workspace.memory().asSlice(offset), -1)));
+        .forEach(
+            (id, offset) -> operands.put(id, new Operand(workspace.memory().asSlice(offset), -1)));
     checkUpdates();
     checkViews(bindings);
-    checkOverlaps(bindings);
+    checkOverlaps();
   }
 
   private Operand operand(Tensor t, Map<Tensor, Buffer> bindings) {
@@ -56,7 +57,12 @@ final class Binding {
           var out = node.outputs().get(i);
           if (in != null && address(in) != address(out)) {
             throw new IllegalArgumentException(
-                program.name() + ": " + out + " updates " + in + " in place: bind both to one buffer");
+                program.name()
+                    + ": "
+                    + out
+                    + " updates "
+                    + in
+                    + " in place: bind both to one buffer");
           }
         }
       }
@@ -96,7 +102,7 @@ final class Binding {
   }
 
   /** A result over a given value is legal only when its last read comes before the write. */
-  private void checkOverlaps(Map<Tensor, Buffer> bindings) {
+  private void checkOverlaps() {
     for (var result : program.results()) {
       long address = address(result);
       for (var in : program.given()) {

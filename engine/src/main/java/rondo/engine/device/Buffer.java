@@ -12,11 +12,16 @@ import rondo.engine.graph.TensorType;
  */
 public record Buffer(TensorType type, MemorySegment memory, long stride) {
   public Buffer {
-    long bytes =
-        ((type.shape().rows() - 1) * stride + type.shape().last()) * type.dtype().bytes();
+    long bytes = ((type.shape().rows() - 1) * stride + type.shape().last()) * type.dtype().bytes();
     if (stride < type.shape().last() || memory.byteSize() < bytes) {
       throw new IllegalArgumentException(
-          "buffer: " + type + " with stride " + stride + " needs " + bytes + " bytes, has "
+          "buffer: "
+              + type
+              + " with stride "
+              + stride
+              + " needs "
+              + bytes
+              + " bytes, has "
               + memory.byteSize());
     }
   }

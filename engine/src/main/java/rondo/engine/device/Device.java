@@ -14,8 +14,8 @@ import rondo.engine.nativelib.Kernels;
 import rondo.engine.plain.PlainFunctions;
 
 /**
- * Where programs run: memory, and the operations of {@code rondo.h} behind one stream. Not for use by
- * several threads at once.
+ * Where programs run: memory, and the operations of {@code rondo.h} behind one stream. Not for use
+ * by several threads at once.
  */
 public final class Device implements AutoCloseable {
   private final String name;
@@ -24,14 +24,14 @@ public final class Device implements AutoCloseable {
   private final Functions functions;
   private final AutoCloseable resource;
 
-  Device(String name, String description, int threads, Functions functions, AutoCloseable resource) {
+  Device(
+      String name, String description, int threads, Functions functions, AutoCloseable resource) {
     this.name = name;
     this.description = description;
     this.threads = threads;
     this.functions = functions;
     this.resource = resource;
   }
-
 
   /** The device of plain Java loops: the specification, and the fallback everywhere. */
   public static Device plain() {
@@ -63,14 +63,18 @@ public final class Device implements AutoCloseable {
    * Gives a program its addresses.
    *
    * @param bindings memory for everything given, results and added
-   * @param workspace at least {@link Program#workspaceBytes}; programs that run one after another may
-   *     share it
-   * @throws IllegalArgumentException when something is unbound, misshapen or bound in an illegal way
+   * @param workspace at least {@link Program#workspaceBytes}; programs that run one after another
+   *     may share it
+   * @throws IllegalArgumentException when something is unbound, misshapen or bound in an illegal
+   *     way
    */
   public Executable bind(Program program, Map<Tensor, Buffer> bindings, Region workspace) {
     if (workspace.bytes() < program.workspaceBytes()) {
       throw new IllegalArgumentException(
-          program.name() + ": workspace has " + workspace.bytes() + " bytes, needs "
+          program.name()
+              + ": workspace has "
+              + workspace.bytes()
+              + " bytes, needs "
               + program.workspaceBytes());
     }
     var addresses = new Binding(program, bindings, workspace);

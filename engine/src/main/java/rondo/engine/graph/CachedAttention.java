@@ -3,8 +3,8 @@ package rondo.engine.graph;
 import java.util.List;
 
 /**
- * Attention of new queries over a cache: query t of sequence b sees slots 0 … start[b] + t. Inference
- * only: it has no gradient.
+ * Attention of new queries over a cache: query t of sequence b sees slots 0 … start[b] + t.
+ * Inference only: it has no gradient.
  */
 public record CachedAttention(Tensor qkv, Tensor cache, Tensor start, Heads heads, float scale)
     implements Op {

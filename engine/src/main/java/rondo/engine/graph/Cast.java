@@ -2,7 +2,9 @@ package rondo.engine.graph;
 
 import java.util.List;
 
-/** The same values in another element type, rounded to nearest even. Its gradient is the cast back. */
+/**
+ * The same values in another element type, rounded to nearest even. Its gradient is the cast back.
+ */
 public record Cast(Tensor x, DType to) implements Op {
   public Cast {
     Check.that(isFloat(x.dtype()) && isFloat(to), "cast: %s to %s: only f32 and bf16", x, to);

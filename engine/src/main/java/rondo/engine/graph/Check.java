@@ -4,6 +4,7 @@ package rondo.engine.graph;
 final class Check {
   private Check() {}
 
+  @SuppressWarnings("AnnotateFormatMethod") // its annotation would be one more dependency
   static void that(boolean holds, String message, Object... operands) {
     if (!holds) {
       throw new IllegalArgumentException(message.formatted(operands));
@@ -21,6 +22,11 @@ final class Check {
   }
 
   static void shape(String operation, Tensor t, int... dims) {
-    that(t.shape().equals(Shape.of(dims)), "%s: %s must have shape %s", operation, t, Shape.of(dims));
+    that(
+        t.shape().equals(Shape.of(dims)),
+        "%s: %s must have shape %s",
+        operation,
+        t,
+        Shape.of(dims));
   }
 }

@@ -2,14 +2,16 @@ package rondo.engine.graph;
 
 /** How one element is stored; {@link #code} is its number in {@code rondo.h}. */
 public enum DType {
-  F32(4),
-  BF16(2),
-  I32(4),
-  I64(8);
+  F32(0, 4),
+  BF16(1, 2),
+  I32(2, 4),
+  I64(3, 8);
 
+  private final int code;
   private final int bytes;
 
-  DType(int bytes) {
+  DType(int code, int bytes) {
+    this.code = code;
     this.bytes = bytes;
   }
 
@@ -18,7 +20,7 @@ public enum DType {
   }
 
   public int code() {
-    return ordinal();
+    return code;
   }
 
   @Override

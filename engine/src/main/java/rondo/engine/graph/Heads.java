@@ -1,8 +1,9 @@
 package rondo.engine.graph;
 
 /**
- * How the last axis of a fused projection is cut: query heads, then key heads, then value heads, each
- * {@code size} wide. With fewer key/value heads than query heads, groups of query heads share one.
+ * How the last axis of a fused projection is cut: query heads, then key heads, then value heads,
+ * each {@code size} wide. With fewer key/value heads than query heads, groups of query heads share
+ * one.
  */
 public record Heads(int query, int keyValue, int size) {
   public Heads {
@@ -31,6 +32,11 @@ public record Heads(int query, int keyValue, int size) {
   void check(String operation, Tensor qkv) {
     Check.f32(operation, qkv);
     Check.that(
-        qkv.shape().last() == width(), "%s: %s must be %d wide for %s", operation, qkv, width(), this);
+        qkv.shape().last() == width(),
+        "%s: %s must be %d wide for %s",
+        operation,
+        qkv,
+        width(),
+        this);
   }
 }

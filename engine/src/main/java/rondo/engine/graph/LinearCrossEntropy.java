@@ -5,8 +5,8 @@ import java.util.List;
 /**
  * Mean softmax cross-entropy of {@code x·headᵀ} against targets, rows with target -100 ignored. The
  * logits exist for {@code chunkRows} rows at a time. Outputs: [mean loss, counted rows], and the
- * gradients of {@code gradScale · loss} with respect to x and head, made in the same pass when wanted.
- * It can only be the root of differentiation.
+ * gradients of {@code gradScale · loss} with respect to x and head, made in the same pass when
+ * wanted. It can only be the root of differentiation.
  */
 public record LinearCrossEntropy(
     Tensor x, Tensor head, Tensor targets, int chunkRows, float gradScale) implements Op {

@@ -5,9 +5,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code alpha·op(a)·op(b) + beta·c}, where op transposes when asked; f32 accumulation. Not batched,
- * leading extents of {@code a} are rows. Batched, {@code a} and {@code b} are stacks of matrices.
- * {@code symmetric} promises a symmetric result, of which a device may compute half.
+ * {@code alpha·op(a)·op(b) + beta·c}, where op transposes when asked; f32 accumulation. Not
+ * batched, leading extents of {@code a} are rows. Batched, {@code a} and {@code b} are stacks of
+ * matrices. {@code symmetric} promises a symmetric result, of which a device may compute half.
  */
 public record MatMul(
     Tensor a,
@@ -24,7 +24,9 @@ public record MatMul(
   public MatMul {
     int rank = batched ? 3 : 2;
     Check.that(
-        batched ? a.shape().rank() == 3 && b.shape().rank() == 3 : a.shape().rank() >= 2 && b.shape().rank() >= 2,
+        batched
+            ? a.shape().rank() == 3 && b.shape().rank() == 3
+            : a.shape().rank() >= 2 && b.shape().rank() >= 2,
         "matmul: %s · %s must have rank %d",
         a,
         b,

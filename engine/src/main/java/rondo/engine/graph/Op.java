@@ -4,8 +4,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One device operation: its operands, its shape rule (in the constructor) and its gradient rule. The
- * set is closed: adding a record here makes the compiler point at the one switch that must learn it.
+ * One device operation: its operands, its shape rule (in the constructor) and its gradient rule.
+ * The set is closed: adding a record here makes the compiler point at the one switch that must
+ * learn it.
  */
 public sealed interface Op
     permits AdamW,

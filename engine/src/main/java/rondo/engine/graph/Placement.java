@@ -9,8 +9,8 @@ import java.util.Set;
 
 /**
  * First fit of temporaries over exact live ranges: a value's bytes are free again after its last
- * reader, and an operation that may write over an input takes that input's bytes when it is the last
- * reader.
+ * reader, and an operation that may write over an input takes that input's bytes when it is the
+ * last reader.
  */
 final class Placement {
   private record Live(long offset, long bytes, int lastUse) {}
@@ -37,9 +37,7 @@ final class Placement {
         }
         for (int output = 0; output < node.outputs().size(); output++) {
           var t = node.outputs().get(output);
-          if (!bound.contains(t.id())
-              && wanted.contains(output)
-              && !accumulated.contains(output)) {
+          if (!bound.contains(t.id()) && wanted.contains(output) && !accumulated.contains(output)) {
             place(node.op(), output, t, i, lastUse);
           }
         }

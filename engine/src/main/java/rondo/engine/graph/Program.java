@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The operations needed to get from some values of a graph to others, with every temporary placed in
- * one workspace: work without addresses. What to keep and what to recompute is the choice of {@code
- * given}. It knows its FLOPs and bytes before anything runs.
+ * The operations needed to get from some values of a graph to others, with every temporary placed
+ * in one workspace: work without addresses. What to keep and what to recompute is the choice of
+ * {@code given}. It knows its FLOPs and bytes before anything runs.
  *
  * @param given values bound from outside
  * @param results values written to memory bound from outside
@@ -64,7 +64,8 @@ public record Program(
     needed.addAll(ids(added));
     var nodes = new ArrayList<Graph.Node>();
     for (var node : graph.nodes().reversed()) {
-      if (node.outputs().stream().anyMatch(t -> needed.contains(t.id()) && !known.contains(t.id()))) {
+      if (node.outputs().stream()
+          .anyMatch(t -> needed.contains(t.id()) && !known.contains(t.id()))) {
         nodes.add(node);
         node.op().inputs().forEach(t -> needed.add(t.id()));
       }
@@ -97,7 +98,9 @@ public record Program(
         placement.bytes());
   }
 
-  /** Decides for each added value whether its producer accumulates or a separate addition follows. */
+  /**
+   * Decides for each added value whether its producer accumulates or a separate addition follows.
+   */
   private static List<Step> steps(
       List<Graph.Node> nodes, Set<Integer> results, List<Tensor> added) {
     var readers = new HashMap<Integer, Integer>();
@@ -172,12 +175,11 @@ public record Program(
   /** Bytes of all operands and results of all steps: what must move at least without caches. */
   public long bytes() {
     return steps.stream()
-        .mapToLong(
-            s ->
-                switch (s) {
-                  case Run(var node, _, _) -> node.op().bytes();
-                  case AddInto(var value) -> 3 * value.type().bytes();
-                })
+        .mapToLong(s ->
+            switch (s) {
+              case Run(var node, _, _) -> node.op().bytes();
+              case AddInto(var value) -> 3 * value.type().bytes();
+            })
         .sum();
   }
 

@@ -5,7 +5,8 @@ import java.util.List;
 /**
  * Rotary position embedding of queries and keys (arXiv 2104.09864). {@code table} [positions,
  * size/2, 2] holds cos and sin; {@code positions} gives each row its table row. {@code interleaved}
- * pairs neighbours (2j, 2j+1), otherwise halves (j, j + size/2). The gradient is the inverse rotation.
+ * pairs neighbours (2j, 2j+1), otherwise halves (j, j + size/2). The gradient is the inverse
+ * rotation.
  */
 public record Rotary(
     Tensor qkv, Tensor positions, Tensor table, Heads heads, boolean interleaved, boolean inverse)
@@ -18,7 +19,9 @@ public record Rotary(
         positions,
         qkv);
     Check.that(
-        table.shape().rank() == 3 && table.shape().dim(1) == heads.size() / 2 && table.shape().dim(2) == 2,
+        table.shape().rank() == 3
+            && table.shape().dim(1) == heads.size() / 2
+            && table.shape().dim(2) == 2,
         "rotary: table %s must be [positions, %d, 2]",
         table,
         heads.size() / 2);
@@ -37,9 +40,7 @@ public record Rotary(
   @Override
   public void differentiate(Gradients g, List<Tensor> outputs) {
     var dy = g.of(outputs.getFirst());
-    g.add(
-        qkv,
-        () -> g.graph().add(new Rotary(dy, positions, table, heads, interleaved, !inverse)));
+    g.add(qkv, () -> g.graph().add(new Rotary(dy, positions, table, heads, interleaved, !inverse)));
   }
 
   @Override

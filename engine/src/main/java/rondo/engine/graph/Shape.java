@@ -42,7 +42,9 @@ public record Shape(List<Integer> dims) {
 
   public Shape withLast(int n) {
     return new Shape(
-        IntStream.range(0, rank()).mapToObj(i -> i == rank() - 1 ? (Integer) n : dims.get(i)).toList());
+        IntStream.range(0, rank())
+            .mapToObj(i -> i == rank() - 1 ? (Integer) n : dims.get(i))
+            .toList());
   }
 
   @Override

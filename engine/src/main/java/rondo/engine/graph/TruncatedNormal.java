@@ -3,13 +3,12 @@ package rondo.engine.graph;
 import java.util.List;
 
 /**
- * {@code std · z} with z standard normal truncated to ±cut: a pure function of {@code key} (i64 [2])
- * and the index, the same on every device to rounding (Philox4x32-10).
+ * {@code std · z} with z standard normal truncated to ±cut: a pure function of {@code key} (i64
+ * [2]) and the index, the same on every device to rounding (Philox4x32-10).
  */
 public record TruncatedNormal(Tensor key, Shape shape, float std, float cut) implements Op {
   public TruncatedNormal {
-    Check.that(
-        key.type().equals(TensorType.i64(2)), "truncatedNormal: key %s must be i64[2]", key);
+    Check.that(key.type().equals(TensorType.i64(2)), "truncatedNormal: key %s must be i64[2]", key);
   }
 
   @Override

@@ -13,7 +13,6 @@ import rondo.engine.graph.Cast;
 import rondo.engine.graph.ClipFactor;
 import rondo.engine.graph.Embedding;
 import rondo.engine.graph.GatedSilu;
-import rondo.engine.graph.Graph;
 import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.MuonApply;
@@ -195,8 +194,19 @@ public final class Kernels {
         var h = op.heads();
         yield () ->
             f.qkNormGrad(
-                qkv, qg, kg, rstd, dy, rows, h.query(), h.keyValue(), h.size(), dqkv, accumulate,
-                dqg, dkg);
+                qkv,
+                qg,
+                kg,
+                rstd,
+                dy,
+                rows,
+                h.query(),
+                h.keyValue(),
+                h.size(),
+                dqkv,
+                accumulate,
+                dqg,
+                dkg);
       }
       case Rotary op -> {
         var qkv = in(op.qkv());
@@ -210,8 +220,17 @@ public final class Kernels {
         var h = op.heads();
         yield () ->
             f.rotary(
-                qkv, positions, table, tableRows, rows, h.query(), h.keyValue(), h.size(),
-                interleaved, inverse, out);
+                qkv,
+                positions,
+                table,
+                tableRows,
+                rows,
+                h.query(),
+                h.keyValue(),
+                h.size(),
+                interleaved,
+                inverse,
+                out);
       }
       case Attention op -> {
         var qkv = in(op.qkv());
@@ -221,8 +240,7 @@ public final class Kernels {
         long time = op.qkv().shape().dim(1);
         var h = op.heads();
         yield () ->
-            f.attention(
-                qkv, batch, time, h.query(), h.keyValue(), h.size(), op.scale(), out, lse);
+            f.attention(qkv, batch, time, h.query(), h.keyValue(), h.size(), op.scale(), out, lse);
       }
       case Attention.Gradient op -> {
         var qkv = in(op.qkv());
@@ -235,7 +253,16 @@ public final class Kernels {
         var h = op.heads();
         yield () ->
             f.attentionGrad(
-                qkv, out, lse, dy, batch, time, h.query(), h.keyValue(), h.size(), op.scale(),
+                qkv,
+                out,
+                lse,
+                dy,
+                batch,
+                time,
+                h.query(),
+                h.keyValue(),
+                h.size(),
+                op.scale(),
                 dqkv);
       }
       case CacheAppend op -> {
@@ -261,8 +288,17 @@ public final class Kernels {
         var h = op.heads();
         yield () ->
             f.cachedAttention(
-                qkv, cache, start, batch, time, h.query(), h.keyValue(), h.size(), capacity,
-                op.scale(), out);
+                qkv,
+                cache,
+                start,
+                batch,
+                time,
+                h.query(),
+                h.keyValue(),
+                h.size(),
+                capacity,
+                op.scale(),
+                out);
       }
       case TruncatedNormal op -> {
         var key = in(op.key());
@@ -283,8 +319,19 @@ public final class Kernels {
         long vocab = op.head().shape().dim(0);
         yield () ->
             f.linearCrossEntropy(
-                x, head, targets, rows, width, vocab, op.chunkRows(), op.gradScale(), scratch,
-                loss, dx, accumulate, dhead);
+                x,
+                head,
+                targets,
+                rows,
+                width,
+                vocab,
+                op.chunkRows(),
+                op.gradScale(),
+                scratch,
+                loss,
+                dx,
+                accumulate,
+                dhead);
       }
       case SumSquares op -> {
         var x = in(op.x());
@@ -359,9 +406,30 @@ public final class Kernels {
     int symmetric = op.symmetric() ? 1 : 0;
     return () ->
         f.matmul(
-            batch, m, n, k, op.alpha(), a.memory(), aType, transposeA, a.stride(), aStep,
-            b.memory(), bType, transposeB, b.stride(), bStep, beta, cMemory, cLd, cLd * m,
-            out.memory(), outType, out.stride(), out.stride() * m, symmetric);
+            batch,
+            m,
+            n,
+            k,
+            op.alpha(),
+            a.memory(),
+            aType,
+            transposeA,
+            a.stride(),
+            aStep,
+            b.memory(),
+            bType,
+            transposeB,
+            b.stride(),
+            bStep,
+            beta,
+            cMemory,
+            cLd,
+            cLd * m,
+            out.memory(),
+            outType,
+            out.stride(),
+            out.stride() * m,
+            symmetric);
   }
 
   private MemorySegment in(Tensor t) {
@@ -371,7 +439,9 @@ public final class Kernels {
   /** Null for an output that nobody wants. */
   private MemorySegment out(int output) {
     return run.wanted().contains(output)
-        ? addresses.of(run.node().outputs().get(output), run.accumulated().contains(output)).memory()
+        ? addresses
+            .of(run.node().outputs().get(output), run.accumulated().contains(output))
+            .memory()
         : MemorySegment.NULL;
   }
 

@@ -44,64 +44,247 @@ public final class Library implements Functions, AutoCloseable {
   private final Handle copyHandle = operation("rondo_copy", ADDRESS, ADDRESS, JAVA_LONG);
   private final Handle zeroHandle = operation("rondo_zero", ADDRESS, JAVA_LONG);
   private final Handle addHandle = operation("rondo_add", ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
-  private final Handle scaleHandle = operation("rondo_scale", ADDRESS, JAVA_FLOAT, JAVA_LONG,
+  private final Handle scaleHandle =
+      operation("rondo_scale", ADDRESS, JAVA_FLOAT, JAVA_LONG, ADDRESS);
+  private final Handle castHandle =
+      operation("rondo_cast", ADDRESS, JAVA_INT, JAVA_LONG, ADDRESS, JAVA_INT);
+  private final Handle gatedSiluHandle =
+      operation("rondo_gated_silu", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
+  private final Handle gatedSiluGradHandle =
+      operation("rondo_gated_silu_grad", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
+  private final Handle matmulHandle =
+      operation(
+          "rondo_matmul",
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          ADDRESS,
+          JAVA_INT,
+          JAVA_INT,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS,
+          JAVA_INT,
+          JAVA_INT,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS,
+          JAVA_INT,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_INT);
+  private final Handle embeddingHandle =
+      operation(
+          "rondo_embedding",
+          ADDRESS,
+          JAVA_INT,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
           ADDRESS);
-  private final Handle castHandle = operation("rondo_cast", ADDRESS, JAVA_INT, JAVA_LONG,
-          ADDRESS, JAVA_INT);
-  private final Handle gatedSiluHandle = operation("rondo_gated_silu", ADDRESS, JAVA_LONG,
-          JAVA_LONG, ADDRESS);
-  private final Handle gatedSiluGradHandle = operation("rondo_gated_silu_grad", ADDRESS, ADDRESS,
-          JAVA_LONG, JAVA_LONG, ADDRESS);
-  private final Handle matmulHandle = operation("rondo_matmul", JAVA_LONG, JAVA_LONG, JAVA_LONG,
-          JAVA_LONG, JAVA_FLOAT, ADDRESS, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, ADDRESS,
-          JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, ADDRESS, JAVA_LONG, JAVA_LONG,
-          ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-  private final Handle embeddingHandle = operation("rondo_embedding", ADDRESS, JAVA_INT, ADDRESS,
-          JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, ADDRESS);
-  private final Handle embeddingGradHandle = operation("rondo_embedding_grad", ADDRESS, ADDRESS,
-          JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, JAVA_INT, ADDRESS);
-  private final Handle rmsNormHandle = operation("rondo_rms_norm", ADDRESS, ADDRESS, ADDRESS,
-          JAVA_FLOAT, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS);
-  private final Handle rmsNormGradHandle = operation("rondo_rms_norm_grad", ADDRESS, ADDRESS,
-          ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, JAVA_INT, ADDRESS);
-  private final Handle qkBiasHandle = operation("rondo_qk_bias", ADDRESS, ADDRESS, JAVA_LONG,
-          JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS);
-  private final Handle qkBiasGradHandle = operation("rondo_qk_bias_grad", ADDRESS, JAVA_LONG,
-          JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS);
-  private final Handle qkNormHandle = operation("rondo_qk_norm", ADDRESS, ADDRESS, ADDRESS,
-          JAVA_FLOAT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
-  private final Handle qkNormGradHandle = operation("rondo_qk_norm_grad", ADDRESS, ADDRESS,
-          ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS,
-          JAVA_INT, ADDRESS, ADDRESS);
-  private final Handle rotaryHandle = operation("rondo_rotary", ADDRESS, ADDRESS, ADDRESS,
-          JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, ADDRESS);
-  private final Handle attentionHandle = operation("rondo_attention", ADDRESS, JAVA_LONG,
-          JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, ADDRESS, ADDRESS);
-  private final Handle attentionGradHandle = operation("rondo_attention_grad", ADDRESS, ADDRESS,
-          ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT,
+  private final Handle embeddingGradHandle =
+      operation(
+          "rondo_embedding_grad",
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          JAVA_INT,
           ADDRESS);
-  private final Handle cacheAppendHandle = operation("rondo_cache_append", ADDRESS, ADDRESS,
-          JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS);
-  private final Handle cachedAttentionHandle = operation("rondo_cached_attention", ADDRESS,
-          ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
-          JAVA_FLOAT, ADDRESS);
-  private final Handle truncatedNormalHandle = operation("rondo_truncated_normal", ADDRESS,
-          JAVA_FLOAT, JAVA_FLOAT, JAVA_LONG, ADDRESS);
-  private final Handle linearCrossEntropyHandle = operation("rondo_linear_cross_entropy",
-          ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT,
-          ADDRESS, ADDRESS, ADDRESS, JAVA_INT, ADDRESS);
-  private final Handle sumSquaresHandle = operation("rondo_sum_squares", ADDRESS, JAVA_LONG,
+  private final Handle rmsNormHandle =
+      operation(
+          "rondo_rms_norm",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_FLOAT,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS,
+          ADDRESS,
           ADDRESS);
-  private final Handle clipFactorHandle = operation("rondo_clip_factor", ADDRESS, JAVA_FLOAT,
+  private final Handle rmsNormGradHandle =
+      operation(
+          "rondo_rms_norm_grad",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS,
+          JAVA_INT,
           ADDRESS);
-  private final Handle adamwHandle = operation("rondo_adamw", ADDRESS, ADDRESS, ADDRESS, ADDRESS,
-          ADDRESS, ADDRESS, JAVA_LONG, JAVA_FLOAT, JAVA_FLOAT, JAVA_FLOAT, JAVA_FLOAT);
-  private final Handle muonMomentumHandle = operation("rondo_muon_momentum", ADDRESS, ADDRESS,
-          ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
-  private final Handle normalizeMatricesHandle = operation("rondo_normalize_matrices", ADDRESS,
-          JAVA_LONG, JAVA_LONG, JAVA_FLOAT, ADDRESS, JAVA_INT);
-  private final Handle muonApplyHandle = operation("rondo_muon_apply", ADDRESS, ADDRESS,
-          JAVA_INT, ADDRESS, JAVA_LONG, JAVA_FLOAT, JAVA_FLOAT);
+  private final Handle qkBiasHandle =
+      operation(
+          "rondo_qk_bias", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS);
+  private final Handle qkBiasGradHandle =
+      operation(
+          "rondo_qk_bias_grad",
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_INT,
+          ADDRESS);
+  private final Handle qkNormHandle =
+      operation(
+          "rondo_qk_norm",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_FLOAT,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS,
+          ADDRESS);
+  private final Handle qkNormGradHandle =
+      operation(
+          "rondo_qk_norm_grad",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS,
+          JAVA_INT,
+          ADDRESS,
+          ADDRESS);
+  private final Handle rotaryHandle =
+      operation(
+          "rondo_rotary",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_INT,
+          JAVA_INT,
+          ADDRESS);
+  private final Handle attentionHandle =
+      operation(
+          "rondo_attention",
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          ADDRESS,
+          ADDRESS);
+  private final Handle attentionGradHandle =
+      operation(
+          "rondo_attention_grad",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          ADDRESS);
+  private final Handle cacheAppendHandle =
+      operation(
+          "rondo_cache_append",
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS);
+  private final Handle cachedAttentionHandle =
+      operation(
+          "rondo_cached_attention",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          ADDRESS);
+  private final Handle truncatedNormalHandle =
+      operation("rondo_truncated_normal", ADDRESS, JAVA_FLOAT, JAVA_FLOAT, JAVA_LONG, ADDRESS);
+  private final Handle linearCrossEntropyHandle =
+      operation(
+          "rondo_linear_cross_entropy",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_INT,
+          ADDRESS);
+  private final Handle sumSquaresHandle =
+      operation("rondo_sum_squares", ADDRESS, JAVA_LONG, ADDRESS);
+  private final Handle clipFactorHandle =
+      operation("rondo_clip_factor", ADDRESS, JAVA_FLOAT, ADDRESS);
+  private final Handle adamwHandle =
+      operation(
+          "rondo_adamw",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          JAVA_FLOAT,
+          JAVA_FLOAT,
+          JAVA_FLOAT);
+  private final Handle muonMomentumHandle =
+      operation("rondo_muon_momentum", ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
+  private final Handle normalizeMatricesHandle =
+      operation(
+          "rondo_normalize_matrices", ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, ADDRESS, JAVA_INT);
+  private final Handle muonApplyHandle =
+      operation(
+          "rondo_muon_apply",
+          ADDRESS,
+          ADDRESS,
+          JAVA_INT,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_FLOAT,
+          JAVA_FLOAT);
 
   private Library(Path file, SymbolLookup symbols) {
     this.file = file;
@@ -275,8 +458,8 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   @Override
-  public void gatedSiluGrad(MemorySegment x, MemorySegment dy, long rows, long width,
-      MemorySegment dx) {
+  public void gatedSiluGrad(
+      MemorySegment x, MemorySegment dy, long rows, long width, MemorySegment dx) {
     try {
       check((int) gatedSiluGradHandle.get().invokeExact(stream, x, dy, rows, width, dx));
     } catch (Throwable t) {
@@ -285,162 +468,387 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   @Override
-  public void matmul(long batch, long m, long n, long k, float alpha, MemorySegment a, int aType,
-      int transposeA, long aLd, long aStep, MemorySegment b, int bType, int transposeB, long bLd,
-      long bStep, float beta, MemorySegment c, long cLd, long cStep, MemorySegment out,
-      int outType, long outLd, long outStep, int symmetric) {
+  public void matmul(
+      long batch,
+      long m,
+      long n,
+      long k,
+      float alpha,
+      MemorySegment a,
+      int aType,
+      int transposeA,
+      long aLd,
+      long aStep,
+      MemorySegment b,
+      int bType,
+      int transposeB,
+      long bLd,
+      long bStep,
+      float beta,
+      MemorySegment c,
+      long cLd,
+      long cStep,
+      MemorySegment out,
+      int outType,
+      long outLd,
+      long outStep,
+      int symmetric) {
     try {
-      check((int) matmulHandle.get().invokeExact(stream, batch, m, n, k, alpha, a, aType,
-              transposeA, aLd, aStep, b, bType, transposeB, bLd, bStep, beta, c, cLd, cStep, out,
-              outType, outLd, outStep, symmetric));
+      check(
+          (int)
+              matmulHandle
+                  .get()
+                  .invokeExact(
+                      stream,
+                      batch,
+                      m,
+                      n,
+                      k,
+                      alpha,
+                      a,
+                      aType,
+                      transposeA,
+                      aLd,
+                      aStep,
+                      b,
+                      bType,
+                      transposeB,
+                      bLd,
+                      bStep,
+                      beta,
+                      c,
+                      cLd,
+                      cStep,
+                      out,
+                      outType,
+                      outLd,
+                      outStep,
+                      symmetric));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void embedding(MemorySegment table, int tableType, MemorySegment tokens, long rows,
-      long width, long vocab, float scale, MemorySegment y) {
+  public void embedding(
+      MemorySegment table,
+      int tableType,
+      MemorySegment tokens,
+      long rows,
+      long width,
+      long vocab,
+      float scale,
+      MemorySegment y) {
     try {
-      check((int) embeddingHandle.get().invokeExact(stream, table, tableType, tokens, rows,
-              width, vocab, scale, y));
+      check(
+          (int)
+              embeddingHandle
+                  .get()
+                  .invokeExact(stream, table, tableType, tokens, rows, width, vocab, scale, y));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void embeddingGrad(MemorySegment tokens, MemorySegment dy, long rows, long width,
-      long vocab, float scale, int accumulate, MemorySegment dtable) {
+  public void embeddingGrad(
+      MemorySegment tokens,
+      MemorySegment dy,
+      long rows,
+      long width,
+      long vocab,
+      float scale,
+      int accumulate,
+      MemorySegment dtable) {
     try {
-      check((int) embeddingGradHandle.get().invokeExact(stream, tokens, dy, rows, width, vocab,
-              scale, accumulate, dtable));
+      check(
+          (int)
+              embeddingGradHandle
+                  .get()
+                  .invokeExact(stream, tokens, dy, rows, width, vocab, scale, accumulate, dtable));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void rmsNorm(MemorySegment x, MemorySegment residual, MemorySegment gain, float eps,
-      long rows, long width, MemorySegment sum, MemorySegment y, MemorySegment rstd) {
+  public void rmsNorm(
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment gain,
+      float eps,
+      long rows,
+      long width,
+      MemorySegment sum,
+      MemorySegment y,
+      MemorySegment rstd) {
     try {
-      check((int) rmsNormHandle.get().invokeExact(stream, x, residual, gain, eps, rows, width,
-              sum, y, rstd));
+      check(
+          (int)
+              rmsNormHandle
+                  .get()
+                  .invokeExact(stream, x, residual, gain, eps, rows, width, sum, y, rstd));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void rmsNormGrad(MemorySegment x, MemorySegment gain, MemorySegment rstd,
-      MemorySegment dy, MemorySegment carry, long rows, long width, MemorySegment dx,
-      int accumulateDgain, MemorySegment dgain) {
+  public void rmsNormGrad(
+      MemorySegment x,
+      MemorySegment gain,
+      MemorySegment rstd,
+      MemorySegment dy,
+      MemorySegment carry,
+      long rows,
+      long width,
+      MemorySegment dx,
+      int accumulateDgain,
+      MemorySegment dgain) {
     try {
-      check((int) rmsNormGradHandle.get().invokeExact(stream, x, gain, rstd, dy, carry, rows,
-              width, dx, accumulateDgain, dgain));
+      check(
+          (int)
+              rmsNormGradHandle
+                  .get()
+                  .invokeExact(
+                      stream, x, gain, rstd, dy, carry, rows, width, dx, accumulateDgain, dgain));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void qkBias(MemorySegment qkv, MemorySegment bias, long rows, long heads, long kvHeads,
-      long headDim, MemorySegment out) {
-    try {
-      check((int) qkBiasHandle.get().invokeExact(stream, qkv, bias, rows, heads, kvHeads,
-              headDim, out));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void qkBiasGrad(MemorySegment dout, long rows, long heads, long kvHeads, long headDim,
-      int accumulate, MemorySegment dbias) {
-    try {
-      check((int) qkBiasGradHandle.get().invokeExact(stream, dout, rows, heads, kvHeads, headDim,
-              accumulate, dbias));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void qkNorm(MemorySegment qkv, MemorySegment qGain, MemorySegment kGain, float eps,
-      long rows, long heads, long kvHeads, long headDim, MemorySegment out, MemorySegment rstd) {
-    try {
-      check((int) qkNormHandle.get().invokeExact(stream, qkv, qGain, kGain, eps, rows, heads,
-              kvHeads, headDim, out, rstd));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void qkNormGrad(MemorySegment qkv, MemorySegment qGain, MemorySegment kGain,
-      MemorySegment rstd, MemorySegment dout, long rows, long heads, long kvHeads, long headDim,
-      MemorySegment dqkv, int accumulateGains, MemorySegment dqGain, MemorySegment dkGain) {
-    try {
-      check((int) qkNormGradHandle.get().invokeExact(stream, qkv, qGain, kGain, rstd, dout, rows,
-              heads, kvHeads, headDim, dqkv, accumulateGains, dqGain, dkGain));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void rotary(MemorySegment qkv, MemorySegment positions, MemorySegment table,
-      long tableRows, long rows, long heads, long kvHeads, long headDim, int interleaved,
-      int inverse, MemorySegment out) {
-    try {
-      check((int) rotaryHandle.get().invokeExact(stream, qkv, positions, table, tableRows, rows,
-              heads, kvHeads, headDim, interleaved, inverse, out));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void attention(MemorySegment qkv, long batch, long time, long heads, long kvHeads,
-      long headDim, float scale, MemorySegment out, MemorySegment lse) {
-    try {
-      check((int) attentionHandle.get().invokeExact(stream, qkv, batch, time, heads, kvHeads,
-              headDim, scale, out, lse));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void attentionGrad(MemorySegment qkv, MemorySegment out, MemorySegment lse,
-      MemorySegment dout, long batch, long time, long heads, long kvHeads, long headDim,
-      float scale, MemorySegment dqkv) {
-    try {
-      check((int) attentionGradHandle.get().invokeExact(stream, qkv, out, lse, dout, batch, time,
-              heads, kvHeads, headDim, scale, dqkv));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void cacheAppend(MemorySegment qkv, MemorySegment start, long batch, long time,
-      long heads, long kvHeads, long headDim, long capacity, MemorySegment cache) {
-    try {
-      check((int) cacheAppendHandle.get().invokeExact(stream, qkv, start, batch, time, heads,
-              kvHeads, headDim, capacity, cache));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void cachedAttention(MemorySegment qkv, MemorySegment cache, MemorySegment start,
-      long batch, long time, long heads, long kvHeads, long headDim, long capacity, float scale,
+  public void qkBias(
+      MemorySegment qkv,
+      MemorySegment bias,
+      long rows,
+      long heads,
+      long kvHeads,
+      long headDim,
       MemorySegment out) {
     try {
-      check((int) cachedAttentionHandle.get().invokeExact(stream, qkv, cache, start, batch, time,
-              heads, kvHeads, headDim, capacity, scale, out));
+      check(
+          (int)
+              qkBiasHandle
+                  .get()
+                  .invokeExact(stream, qkv, bias, rows, heads, kvHeads, headDim, out));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void qkBiasGrad(
+      MemorySegment dout,
+      long rows,
+      long heads,
+      long kvHeads,
+      long headDim,
+      int accumulate,
+      MemorySegment dbias) {
+    try {
+      check(
+          (int)
+              qkBiasGradHandle
+                  .get()
+                  .invokeExact(stream, dout, rows, heads, kvHeads, headDim, accumulate, dbias));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void qkNorm(
+      MemorySegment qkv,
+      MemorySegment qGain,
+      MemorySegment kGain,
+      float eps,
+      long rows,
+      long heads,
+      long kvHeads,
+      long headDim,
+      MemorySegment out,
+      MemorySegment rstd) {
+    try {
+      check(
+          (int)
+              qkNormHandle
+                  .get()
+                  .invokeExact(
+                      stream, qkv, qGain, kGain, eps, rows, heads, kvHeads, headDim, out, rstd));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void qkNormGrad(
+      MemorySegment qkv,
+      MemorySegment qGain,
+      MemorySegment kGain,
+      MemorySegment rstd,
+      MemorySegment dout,
+      long rows,
+      long heads,
+      long kvHeads,
+      long headDim,
+      MemorySegment dqkv,
+      int accumulateGains,
+      MemorySegment dqGain,
+      MemorySegment dkGain) {
+    try {
+      check(
+          (int)
+              qkNormGradHandle
+                  .get()
+                  .invokeExact(
+                      stream,
+                      qkv,
+                      qGain,
+                      kGain,
+                      rstd,
+                      dout,
+                      rows,
+                      heads,
+                      kvHeads,
+                      headDim,
+                      dqkv,
+                      accumulateGains,
+                      dqGain,
+                      dkGain));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void rotary(
+      MemorySegment qkv,
+      MemorySegment positions,
+      MemorySegment table,
+      long tableRows,
+      long rows,
+      long heads,
+      long kvHeads,
+      long headDim,
+      int interleaved,
+      int inverse,
+      MemorySegment out) {
+    try {
+      check(
+          (int)
+              rotaryHandle
+                  .get()
+                  .invokeExact(
+                      stream,
+                      qkv,
+                      positions,
+                      table,
+                      tableRows,
+                      rows,
+                      heads,
+                      kvHeads,
+                      headDim,
+                      interleaved,
+                      inverse,
+                      out));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void attention(
+      MemorySegment qkv,
+      long batch,
+      long time,
+      long heads,
+      long kvHeads,
+      long headDim,
+      float scale,
+      MemorySegment out,
+      MemorySegment lse) {
+    try {
+      check(
+          (int)
+              attentionHandle
+                  .get()
+                  .invokeExact(stream, qkv, batch, time, heads, kvHeads, headDim, scale, out, lse));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void attentionGrad(
+      MemorySegment qkv,
+      MemorySegment out,
+      MemorySegment lse,
+      MemorySegment dout,
+      long batch,
+      long time,
+      long heads,
+      long kvHeads,
+      long headDim,
+      float scale,
+      MemorySegment dqkv) {
+    try {
+      check(
+          (int)
+              attentionGradHandle
+                  .get()
+                  .invokeExact(
+                      stream, qkv, out, lse, dout, batch, time, heads, kvHeads, headDim, scale,
+                      dqkv));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void cacheAppend(
+      MemorySegment qkv,
+      MemorySegment start,
+      long batch,
+      long time,
+      long heads,
+      long kvHeads,
+      long headDim,
+      long capacity,
+      MemorySegment cache) {
+    try {
+      check(
+          (int)
+              cacheAppendHandle
+                  .get()
+                  .invokeExact(
+                      stream, qkv, start, batch, time, heads, kvHeads, headDim, capacity, cache));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void cachedAttention(
+      MemorySegment qkv,
+      MemorySegment cache,
+      MemorySegment start,
+      long batch,
+      long time,
+      long heads,
+      long kvHeads,
+      long headDim,
+      long capacity,
+      float scale,
+      MemorySegment out) {
+    try {
+      check(
+          (int)
+              cachedAttentionHandle
+                  .get()
+                  .invokeExact(
+                      stream, qkv, cache, start, batch, time, heads, kvHeads, headDim, capacity,
+                      scale, out));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -456,12 +864,40 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   @Override
-  public void linearCrossEntropy(MemorySegment x, MemorySegment head, MemorySegment targets,
-      long rows, long width, long vocab, long chunkRows, float gradScale, MemorySegment scratch,
-      MemorySegment loss, MemorySegment dx, int accumulateDhead, MemorySegment dhead) {
+  public void linearCrossEntropy(
+      MemorySegment x,
+      MemorySegment head,
+      MemorySegment targets,
+      long rows,
+      long width,
+      long vocab,
+      long chunkRows,
+      float gradScale,
+      MemorySegment scratch,
+      MemorySegment loss,
+      MemorySegment dx,
+      int accumulateDhead,
+      MemorySegment dhead) {
     try {
-      check((int) linearCrossEntropyHandle.get().invokeExact(stream, x, head, targets, rows,
-              width, vocab, chunkRows, gradScale, scratch, loss, dx, accumulateDhead, dhead));
+      check(
+          (int)
+              linearCrossEntropyHandle
+                  .get()
+                  .invokeExact(
+                      stream,
+                      x,
+                      head,
+                      targets,
+                      rows,
+                      width,
+                      vocab,
+                      chunkRows,
+                      gradScale,
+                      scratch,
+                      loss,
+                      dx,
+                      accumulateDhead,
+                      dhead));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -486,20 +922,38 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   @Override
-  public void adamw(MemorySegment p, MemorySegment g, MemorySegment m, MemorySegment v,
-      MemorySegment control, MemorySegment clip, long n, float beta1, float beta2, float eps,
+  public void adamw(
+      MemorySegment p,
+      MemorySegment g,
+      MemorySegment m,
+      MemorySegment v,
+      MemorySegment control,
+      MemorySegment clip,
+      long n,
+      float beta1,
+      float beta2,
+      float eps,
       float weightDecay) {
     try {
-      check((int) adamwHandle.get().invokeExact(stream, p, g, m, v, control, clip, n, beta1,
-              beta2, eps, weightDecay));
+      check(
+          (int)
+              adamwHandle
+                  .get()
+                  .invokeExact(
+                      stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weightDecay));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void muonMomentum(MemorySegment m, MemorySegment g, MemorySegment clip, long n,
-      float momentum, MemorySegment u) {
+  public void muonMomentum(
+      MemorySegment m,
+      MemorySegment g,
+      MemorySegment clip,
+      long n,
+      float momentum,
+      MemorySegment u) {
     try {
       check((int) muonMomentumHandle.get().invokeExact(stream, m, g, clip, n, momentum, u));
     } catch (Throwable t) {
@@ -508,21 +962,31 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   @Override
-  public void normalizeMatrices(MemorySegment x, long batch, long n, float eps,
-      MemorySegment out, int outType) {
+  public void normalizeMatrices(
+      MemorySegment x, long batch, long n, float eps, MemorySegment out, int outType) {
     try {
-      check((int) normalizeMatricesHandle.get().invokeExact(stream, x, batch, n, eps, out, outType));
+      check(
+          (int) normalizeMatricesHandle.get().invokeExact(stream, x, batch, n, eps, out, outType));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void muonApply(MemorySegment p, MemorySegment o, int oType, MemorySegment control,
-      long n, float scale, float weightDecay) {
+  public void muonApply(
+      MemorySegment p,
+      MemorySegment o,
+      int oType,
+      MemorySegment control,
+      long n,
+      float scale,
+      float weightDecay) {
     try {
-      check((int) muonApplyHandle.get().invokeExact(stream, p, o, oType, control, n, scale,
-              weightDecay));
+      check(
+          (int)
+              muonApplyHandle
+                  .get()
+                  .invokeExact(stream, p, o, oType, control, n, scale, weightDecay));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -578,8 +1042,8 @@ public final class Library implements Functions, AutoCloseable {
         var address =
             symbols
                 .find(name)
-                .orElseThrow(
-                    () -> new IllegalStateException(file + ": lacks " + name + "; rebuild kernels/"));
+                .orElseThrow(() ->
+                    new IllegalStateException(file + ": lacks " + name + "; rebuild kernels/"));
         handle = Linker.nativeLinker().downcallHandle(address, signature);
         bound = handle;
       }

@@ -12,8 +12,8 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /**
- * A native library shipped as a resource, unpacked once into a cache folder whose name is its hash, so
- * that several processes and versions never disturb each other.
+ * A native library shipped as a resource, unpacked once into a cache folder whose name is its hash,
+ * so that several processes and versions never disturb each other.
  */
 public final class NativeFile {
   /** Folder of ready-made libraries that is looked into first. */
@@ -37,8 +37,10 @@ public final class NativeFile {
     try (var resource = NativeFile.class.getResourceAsStream("/rondo/kernels/" + name)) {
       if (resource == null) {
         throw new IllegalStateException(
-            name + ": not in this build (it had no compiler); install gcc and make and build again,"
-                + " or set -D" + FOLDER);
+            name
+                + ": not in this build (it had no compiler); install gcc and make and build again,"
+                + " or set -D"
+                + FOLDER);
       }
       return unpack(name, resource);
     } catch (IOException e) {
@@ -68,7 +70,9 @@ public final class NativeFile {
   private static Path cache() {
     var xdg = System.getenv("XDG_CACHE_HOME");
     var root =
-        xdg == null || xdg.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
+        xdg == null || xdg.isBlank()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
     return root.resolve("rondo");
   }
 

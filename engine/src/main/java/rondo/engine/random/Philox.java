@@ -19,11 +19,11 @@ public final class Philox {
 
   /** Word {@code index % 4} of the block at counter {@code (index / 4, high)}. */
   public static int word(long key, long high, long index) {
-    return block(key, high, index >>> 2)[(int) index & 3];
+    return word(key, high, index >>> 2, (int) index & 3);
   }
 
-  /** The four words at counter {@code (low, high)}. */
-  static int[] block(long key, long high, long low) {
+  /** One of the four words at counter {@code (low, high)}. */
+  static int word(long key, long high, long low, int lane) {
     int c0 = (int) low;
     int c1 = (int) (low >>> 32);
     int c2 = (int) high;
@@ -40,7 +40,12 @@ public final class Philox {
       k0 += WEYL_0;
       k1 += WEYL_1;
     }
-    return new int[] {c0, c1, c2, c3};
+    return switch (lane) {
+      case 0 -> c0;
+      case 1 -> c1;
+      case 2 -> c2;
+      default -> c3;
+    };
   }
 
   /** A multiple of 2^-24 in [0, 1). */

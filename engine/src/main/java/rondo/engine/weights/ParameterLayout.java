@@ -13,8 +13,8 @@ import rondo.engine.graph.Shape;
 import rondo.engine.graph.TensorType;
 
 /**
- * Where parameters lie in one flat run of f32: body matrices first, those of one shape side by side so
- * that Muon sees a stack, then everything else in one run so that AdamW is one pass. Weights,
+ * Where parameters lie in one flat run of f32: body matrices first, those of one shape side by side
+ * so that Muon sees a stack, then everything else in one run so that AdamW is one pass. Weights,
  * gradients and moments all use the same layout.
  */
 public final class ParameterLayout {

@@ -48,6 +48,41 @@ final class MatmulSamples {
     }
   }
 
+  /** A matrix of the product, or a batch of them, as it is stored. */
+  private record Matrix(MemorySegment memory, int type, boolean transposed, long ld, long step) {}
+
+  /** The shape and the two factors of a call. */
+  private record Form(int batch, int m, int n, int k, float alpha, float beta, boolean symmetric) {}
+
+  private static void run(Trial t, Form f, Matrix a, Matrix b, Matrix c, Matrix out) {
+    t.on()
+        .matmul(
+            f.batch,
+            f.m,
+            f.n,
+            f.k,
+            f.alpha,
+            a.memory,
+            a.type,
+            a.transposed ? 1 : 0,
+            a.ld,
+            a.step,
+            b.memory,
+            b.type,
+            b.transposed ? 1 : 0,
+            b.ld,
+            b.step,
+            f.beta,
+            c.memory,
+            c.ld,
+            c.step,
+            out.memory,
+            out.type,
+            out.ld,
+            out.step,
+            f.symmetric ? 1 : 0);
+  }
+
   static Stream<Case> all() {
     Stream.Builder<Product> products = Stream.builder();
     int[][] shapes = {
@@ -119,32 +154,14 @@ final class MatmulSamples {
     MemorySegment second = t.input(b, p.bType);
     MemorySegment out = p.inPlace ? t.state(c, p.outType) : t.output(p.batch * outStep, p.outType);
     MemorySegment before = p.inPlace ? out : p.beta == 0 ? NONE : t.input(c, p.outType);
-    t.on()
-        .matmul(
-            p.batch,
-            p.m,
-            p.n,
-            p.k,
-            p.alpha,
-            first,
-            p.aType,
-            p.transposeA ? 1 : 0,
-            aLd,
-            aStep,
-            second,
-            p.bType,
-            p.transposeB ? 1 : 0,
-            bLd,
-            bStep,
-            p.beta,
-            before,
-            cLd,
-            cStep,
-            out,
-            p.outType,
-            outLd,
-            outStep,
-            0);
+    Form form = new Form(p.batch, p.m, p.n, p.k, p.alpha, p.beta, false);
+    run(
+        t,
+        form,
+        new Matrix(first, p.aType, p.transposeA, aLd, aStep),
+        new Matrix(second, p.bType, p.transposeB, bLd, bStep),
+        new Matrix(before, p.outType, false, cLd, cStep),
+        new Matrix(out, p.outType, false, outLd, outStep));
     t.expect("out", out, p.outType, expected, tolerance(p.outType));
   }
 
@@ -167,32 +184,12 @@ final class MatmulSamples {
     }
     MemorySegment in = t.input(x, type);
     MemorySegment first = t.output(all, type);
-    t.on()
-        .matmul(
-            batch,
-            size,
-            size,
-            k,
-            1,
-            in,
-            type,
-            0,
-            k,
-            (long) size * k,
-            in,
-            type,
-            1,
-            k,
-            (long) size * k,
-            0,
-            NONE,
-            0,
-            0,
-            first,
-            type,
-            size,
-            (long) size * size,
-            1);
+    long step = (long) size * size;
+    Matrix left = new Matrix(in, type, false, k, (long) size * k);
+    Matrix right = new Matrix(in, type, true, k, (long) size * k);
+    Matrix square = new Matrix(first, type, false, size, step);
+    Matrix nothing = new Matrix(NONE, type, false, 0, 0);
+    run(t, new Form(batch, size, size, k, 1, 0, true), left, right, nothing, square);
     t.expect("gram", first, type, gram, tolerance(type));
     double[] stored = t.values(first, type);
     double[] expected = new double[all];
@@ -209,11 +206,9 @@ final class MatmulSamples {
       }
     }
     MemorySegment second = t.output(all, type);
-    long step = (long) size * size;
-    t.on()
-        .matmul(
-            batch, size, size, size, 0.5f, first, type, 0, size, step, first, type, 0, size, step,
-            -4.75f, first, size, step, second, type, size, step, 1);
+    Matrix polynomial = new Matrix(second, type, false, size, step);
+    Form form = new Form(batch, size, size, size, 0.5f, -4.75f, true);
+    run(t, form, square, square, square, polynomial);
     t.expect("polynomial", second, type, expected, tolerance(type));
     double[] result = t.values(second, type);
     double[] mirrored = new double[all];
@@ -240,42 +235,20 @@ final class MatmulSamples {
       }
     }
     MemorySegment out = t.output(3 * m * n);
-    t.on()
-        .matmul(
-            3,
-            m,
-            n,
-            k,
-            1,
-            t.input(a),
-            F32,
-            0,
-            k,
-            m * k,
-            t.input(b),
-            F32,
-            1,
-            k,
-            0,
-            0,
-            NONE,
-            0,
-            0,
-            out,
-            F32,
-            n,
-            m * n,
-            0);
+    run(
+        t,
+        new Form(3, m, n, k, 1, 0, false),
+        new Matrix(t.input(a), F32, false, k, (long) m * k),
+        new Matrix(t.input(b), F32, true, k, 0),
+        new Matrix(NONE, F32, false, 0, 0),
+        new Matrix(out, F32, false, n, (long) m * n));
     t.expect("out", out, expected, tolerance(F32));
   }
 
   private static void betaWithoutC(Trial t) {
-    MemorySegment one = t.input(new double[] {1});
-    MemorySegment out = t.output(1);
-    t.expectRefusal(() ->
-        t.on()
-            .matmul(
-                1, 1, 1, 1, 1, one, F32, 0, 1, 1, one, F32, 0, 1, 1, 1, NONE, 1, 1, out, F32, 1, 1,
-                0));
+    Matrix one = new Matrix(t.input(new double[] {1}), F32, false, 1, 1);
+    Matrix none = new Matrix(NONE, F32, false, 1, 1);
+    Matrix result = new Matrix(t.output(1), F32, false, 1, 1);
+    t.expectRefusal(() -> run(t, new Form(1, 1, 1, 1, 1, 1, false), one, one, none, result));
   }
 }

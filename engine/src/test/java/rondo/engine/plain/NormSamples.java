@@ -36,7 +36,10 @@ final class NormSamples {
                 "norm gradient with carry" + shape + gradVariant,
                 t -> gradWithCarry(t, s[0], s[1], where)));
       }
-      cases.add(new Case("norm gradient" + shape, t -> grad(t, s[0], s[1])));
+      // Of one element alone the gradient is nothing but the rounding of two equal terms.
+      if (s[1] > 1) {
+        cases.add(new Case("norm gradient" + shape, t -> grad(t, s[0], s[1])));
+      }
     }
     cases.add(new Case("norm of zeros is zero", NormSamples::zeros));
     cases.add(new Case("norm gradient by differences 1 x 3", t -> differences(t, 1, 3)));

@@ -43,23 +43,21 @@ public final class AtomicFiles {
       throw new IllegalArgumentException(file + " is not the name of a file");
     }
     Path beside = folder.resolve("." + name + ".tmp-" + ProcessHandle.current().pid());
-    boolean done = false;
     try {
       writeBeside(beside, content);
       Files.move(
           beside, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      done = true;
       syncFolder(folder);
     } catch (IOException e) {
-      String free = free(folder);
+      deleteQuietly(beside); // First, so that the free space below is what there was.
       throw new CheckpointException(
           file,
-          "cannot write %d bytes%s: %s".formatted(bytes, free, CheckpointException.reason(e)),
+          "cannot write %d bytes%s: %s"
+              .formatted(bytes, free(folder), CheckpointException.reason(e)),
           e);
-    } finally {
-      if (!done) {
-        deleteQuietly(beside);
-      }
+    } catch (RuntimeException | Error e) {
+      deleteQuietly(beside);
+      throw e;
     }
   }
 

@@ -22,7 +22,7 @@ public final class CheckpointFolder implements AutoCloseable {
   public static final String WEIGHTS = "model.safetensors";
   public static final String INDEX = "model.safetensors.index.json";
 
-  private static final long LONGEST_INDEX = 100_000_000;
+  private static final long LONGEST_INDEX = 10_000_000;
   private static final int NAMES_LISTED = 8;
 
   private final Path folder;

@@ -122,6 +122,8 @@ public final class ConfigReader {
     int core = json.integer("n_layers_in_recurrent_block");
     int coda = json.integer("n_layers_in_coda");
     int mean = json.integer("mean_recurrence");
+    // At least 1 and not an int, so that absurd counts reach the checks that name them.
+    long depth = Math.max(1, prelude + (long) core * mean + coda);
     int vocabulary = json.integer("padded_vocab_size", "vocab_size");
     return new RecurrentConfig(
         block,
@@ -134,7 +136,7 @@ public final class ConfigReader {
             ? json.integer("block_size", "max_position_embeddings")
             : json.integer("max_position_embeddings", "block_size"),
         json.bool("tie_embeddings"),
-        initValues(huginn, width, prelude + core * Math.clamp(mean, 1, 1 << 14) + coda),
+        initValues(huginn, width, depth),
         mean,
         json.integer("mean_backprop_depth"),
         recurrentTokens(huginn, vocabulary),
@@ -198,7 +200,7 @@ public final class ConfigReader {
     };
   }
 
-  private InitValues initValues(boolean huginn, int width, int effectiveDepth) {
+  private InitValues initValues(boolean huginn, int width, long effectiveDepth) {
     InitValues defaults =
         huginn ? InitValues.huginn(width, effectiveDepth) : InitValues.retrofit(effectiveDepth);
     JsonFields values = json.child("init_values");

@@ -18,17 +18,17 @@ public record InitValues(double std, double outProj, double embedScale) {
   }
 
   /** Huginn's rule for a width and an expected number of executed layers. */
-  public static InitValues huginn(int width, int effectiveDepth) {
+  public static InitValues huginn(int width, long effectiveDepth) {
     double std = Math.sqrt(2.0 / (5.0 * width));
     return new InitValues(std, outProj(std, effectiveDepth), Math.sqrt(width));
   }
 
   /** What retrofits use: no embedding scale and Huginn's std. */
-  public static InitValues retrofit(int effectiveDepth) {
+  public static InitValues retrofit(long effectiveDepth) {
     return new InitValues(PUBLISHED_STD, outProj(PUBLISHED_STD, effectiveDepth), 1);
   }
 
-  static double outProj(double std, int effectiveDepth) {
+  static double outProj(double std, long effectiveDepth) {
     return std / Math.sqrt(2.0 * effectiveDepth);
   }
 }

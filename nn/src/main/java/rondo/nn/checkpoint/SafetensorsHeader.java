@@ -23,6 +23,8 @@ final class SafetensorsHeader {
   /** Header, entry, list: nothing valid is deeper. */
   private static final int DEEPEST = 3;
 
+  private static final int MOST_DIMENSIONS = 32;
+
   private static final JsonFactory JSON =
       JsonFactory.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -141,6 +143,9 @@ final class SafetensorsHeader {
           || parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
           || parser.getLongValue() < 0) {
         throw fault(name, key + " holds " + found(parser) + ", expected integers from 0 to 2^63-1");
+      }
+      if (count == MOST_DIMENSIONS) {
+        throw fault(name, "%s has more than %d numbers".formatted(key, MOST_DIMENSIONS));
       }
       values = count < values.length ? values : Arrays.copyOf(values, 2 * count);
       values[count++] = parser.getLongValue();

@@ -26,11 +26,12 @@ public record TokenIds(@Nullable Integer bos, List<Integer> eos, @Nullable Integ
     return Integer.valueOf(65504).equals(bos) || eos.contains(65505);
   }
 
-  /** The ids of the published base model with a vocabulary of that size; none for other sizes. */
+  /** The ids of the published model with a vocabulary of that size; none for other sizes. */
   static TokenIds ofVocabulary(int size) {
     return switch (size) {
       case 32000 -> LLAMA2;
       case 128256 -> LLAMA3;
+      case 65536 -> HUGINN;
       case 100352 -> OLMO2;
       default -> NONE;
     };

@@ -44,8 +44,8 @@ public enum DepthSampler {
 
   /** In (0, 1), 53 bits. */
   private static double uniform(long seed, long index, int which) {
-    long high = Philox.word(seed, STREAM, 4 * index + 2 * which) & 0xffffffffL;
-    long low = Philox.word(seed, STREAM, 4 * index + 2 * which + 1) & 0xffffffffL;
+    long high = Philox.word(seed, STREAM, 4 * index + 2L * which) & 0xffffffffL;
+    long low = Philox.word(seed, STREAM, 4 * index + 2L * which + 1) & 0xffffffffL;
     return ((high << 21 | low >>> 11) + 0.5) * 0x1p-53;
   }
 

@@ -159,7 +159,7 @@ public final class DepthStep implements TrainingStep {
     device.zero(dInjection);
     for (int i = plan.tracked; i-- > first; ) {
       trackedBackward.get(i).run();
-      if (dPrevious != dState) {
+      if (!dPrevious.equals(dState)) {
         device.copy(dPrevious, dState);
       }
     }

@@ -162,6 +162,29 @@ class CheckpointFolderTest {
     }
   }
 
+  @Test
+  void stackedRowsOfABaseAreTheMatrixOfItsRetrofit() {
+    Path golden = Samples.shared("golden");
+    try (CheckpointFolder base = CheckpointFolder.open(golden.resolve("llama-base"));
+        CheckpointFolder retrofit = CheckpointFolder.open(golden.resolve("llama-retrofit"))) {
+      BlockConfig block = base.config().block();
+      long width = block.width();
+      float[] stacked = new float[block.qkvWidth() * block.width()];
+      MemorySegment to = MemorySegment.ofArray(stacked);
+      String layer = "model.layers.2.self_attn.";
+      base.require(layer + "q_proj.weight", block.queryWidth(), width).copyTo(to, 0);
+      base.require(layer + "k_proj.weight", block.kvWidth(), width)
+          .copyTo(to, block.queryWidth() * width);
+      base.require(layer + "v_proj.weight", block.kvWidth(), width)
+          .copyRows(0, block.kvWidth(), to, (block.queryWidth() + block.kvWidth()) * width);
+      assertArrayEquals(
+          retrofit
+              .require("transformer.core_block.0.attn.Wqkv.weight", block.qkvWidth(), width)
+              .readFloats(),
+          stacked);
+    }
+  }
+
   private static long elements(CheckpointFolder checkpoint, String name) {
     StoredTensor tensor = checkpoint.find(name);
     return tensor == null ? 0 : tensor.elements();

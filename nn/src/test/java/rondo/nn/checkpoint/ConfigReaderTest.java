@@ -155,6 +155,7 @@ class ConfigReaderTest {
     json = with(json, "pad_token_id", "65509");
     assertEquals(TokenIds.HUGINN, recurrent(json, HUGINN).tokens());
     assertEquals(TokenIds.NONE, recurrent(json, Set.of()).tokens());
+    assertEquals(TokenIds.HUGINN, recurrent(with(json, "vocab_size", "65536"), OLMO).tokens());
     assertEquals(TokenIds.LLAMA3, recurrent(with(json, "vocab_size", "128256"), OLMO).tokens());
     String own = with(with(RAVEN, "bos_token_id", "1"), "eos_token_id", "2");
     assertEquals(new TokenIds(1, List.of(2), null), recurrent(own, Set.of()).tokens());
@@ -222,6 +223,10 @@ class ConfigReaderTest {
     assertFault(with(LLAMA, "num_hidden_layers", "2000000000"), "number of layers is 2000000000");
     assertFault(with(RAVEN, "n_layers_in_coda", "0"), "number of coda blocks is 0");
     assertFault(with(RAVEN, "mean_recurrence", "0"), "mean_recurrence is 0");
+    assertFault(
+        with(RAVEN, "n_layers_in_recurrent_block", "2000000000"),
+        "number of core blocks is 2000000000");
+    assertFault(with(RAVEN, "n_layers_in_recurrent_block", "-2"), "number of core blocks is -2");
     Samples.assertFault(
         () -> read(with(RAVEN, "num_key_value_heads", "2"), HUGINN), "a Huginn block has 2 kv");
   }

@@ -188,7 +188,8 @@ class HostileHeaderTest {
     assertHeaderFault("{\"a\\n\\u001b[31mb\":1}", 0, "tensor 'a\\u000a\\u001b[31mb'");
     assertHeaderFault("{\"" + "x".repeat(40_000) + "\":1}", 0, "xxx…'");
     String many = "1,".repeat(10_000) + "1";
-    assertHeaderFault("{" + f32("a", "[" + many + "]", "[0,8]") + "}", 8, "hold 8 bytes", "…");
+    assertHeaderFault(
+        "{" + f32("a", "[" + many + "]", "[0,8]") + "}", 8, "shape has more than 32 numbers");
   }
 
   @Test
@@ -202,7 +203,7 @@ class HostileHeaderTest {
     byte[] sound = Files.readAllBytes(file);
     Random random = new Random(7);
     int refused = 0;
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 500; i++) {
       byte[] damaged = sound.clone();
       for (int changes = random.nextInt(3); changes >= 0; changes--) {
         damaged[random.nextInt(sound.length)] = (byte) random.nextInt(256);
@@ -215,6 +216,6 @@ class HostileHeaderTest {
         refused++;
       }
     }
-    assertTrue(refused > 3000, refused + " refused");
+    assertTrue(refused > 300, refused + " refused");
   }
 }

@@ -1,0 +1,173 @@
+package rondo.data.rows;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import rondo.data.DataException;
+import rondo.data.DocumentSource;
+
+class BatchesTest {
+  private static final Packing PACKING =
+      new Packing(2, 10_000, Optional.empty(), Packing.Special.NONE, false);
+
+  /** Rows {first, first, first}, {first + 1, …}, … */
+  private static DocumentSource source(int first, int count) {
+    int[][] rows = new int[count][];
+    for (int i = 0; i < count; i++) {
+      rows[i] = new int[] {first + i, first + i, first + i};
+    }
+    return PackingTest.rows(rows);
+  }
+
+  private static RowTable table(int first, int count) {
+    return RowTable.read(source(first, count), PACKING);
+  }
+
+  private static List<Integer> draw(Mixture mixture, int count) {
+    List<Integer> drawn = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      drawn.add(mixture.next()[0]);
+    }
+    return drawn;
+  }
+
+  private static Mixture inOrder(int count) {
+    return Mixture.of(RowCycle.inOrder(table(0, count), "t"));
+  }
+
+  private static Mixture shuffled(int count, long seed) {
+    return Mixture.of(RowCycle.shuffled(table(0, count), "t", seed));
+  }
+
+  private static Mixture mixed(long seed) {
+    return new Mixture(
+        List.of(
+            new Mixture.Part(RowCycle.shuffled(table(0, 7), "a", seed), 1),
+            new Mixture.Part(RowCycle.inOrder(table(100, 5), "b"), 3),
+            new Mixture.Part(RowCycle.streaming(source(200, 3), PACKING), 0.5)),
+        seed);
+  }
+
+  @Test
+  void fileOrderIsKeptAndBeginsAgain() {
+    assertEquals(List.of(0, 1, 2, 0, 1, 2, 0), draw(inOrder(3), 7));
+    Mixture streamed = Mixture.of(RowCycle.streaming(source(0, 3), PACKING));
+    assertEquals(List.of(0, 1, 2, 0, 1, 2, 0), draw(streamed, 7));
+  }
+
+  @Test
+  void aShuffledPassHasEveryRowOnceAndEachPassItsOwnOrder() {
+    long seed = 4;
+    Mixture mixture = shuffled(50, seed);
+    List<Integer> first = draw(mixture, 50);
+    List<Integer> second = draw(mixture, 50);
+    assertEquals(50, new TreeSet<>(first).size(), "seed " + seed);
+    assertEquals(50, new TreeSet<>(second).size(), "seed " + seed);
+    assertNotEquals(first, second, "seed " + seed);
+    assertEquals(first, draw(shuffled(50, seed), 50));
+    assertNotEquals(first, draw(shuffled(50, seed + 1), 50));
+  }
+
+  @Test
+  void theOrderOfASeedNeverChanges() {
+    // Written down once: a run must find its rows again in any later version.
+    assertArrayEquals(PINNED, Draw.permutation(8, 42, 0));
+  }
+
+  private static final int[] PINNED = {4, 5, 2, 0, 6, 7, 3, 1};
+
+  @Test
+  void aPermutationIsUniform() {
+    int[] seen = new int[6];
+    long seeds = 6000;
+    for (long seed = 0; seed < seeds; seed++) {
+      int[] order = Draw.permutation(3, seed, 1);
+      seen[2 * order[0] + (order[1] < order[2] ? 0 : 1)]++;
+    }
+    for (int count : seen) {
+      assertTrue(Math.abs(count - 1000) < 150, "a sixth of 6000: " + count);
+    }
+  }
+
+  @Test
+  void aMixtureDrawsByWeight() {
+    long seed = 9;
+    Mixture mixture = mixed(seed);
+    int[] counts = new int[3];
+    for (int row : draw(mixture, 9000)) {
+      counts[row / 100]++;
+    }
+    assertTrue(Math.abs(counts[0] - 2000) < 200, "seed " + seed + ": " + counts[0]);
+    assertTrue(Math.abs(counts[1] - 6000) < 200, "seed " + seed + ": " + counts[1]);
+    assertTrue(Math.abs(counts[2] - 1000) < 150, "seed " + seed + ": " + counts[2]);
+  }
+
+  @Test
+  void aCursorBringsBackExactlyWhatFollowed() {
+    long seed = 13;
+    for (int before = 0; before < 40; before++) {
+      Mixture mixture = mixed(seed);
+      draw(mixture, before);
+      Cursor cursor = Cursor.of(mixture.cursor().toLongs());
+      assertEquals(mixture.cursor(), cursor);
+      List<Integer> expected = draw(mixture, 40);
+      Mixture fresh = mixed(seed);
+      fresh.seek(cursor);
+      assertEquals(cursor, fresh.cursor());
+      assertEquals(expected, draw(fresh, 40), "seed " + seed + " before " + before);
+      mixture.seek(cursor); // backwards, too
+      assertEquals(expected, draw(mixture, 40), "seed " + seed + " before " + before);
+    }
+  }
+
+  @Test
+  void aCursorOfOtherDataIsRefused() {
+    Cursor cursor = shuffled(5, 1).cursor();
+    assertThrows(DataException.class, () -> shuffled(6, 1).seek(cursor));
+    Mixture streamed = Mixture.of(RowCycle.streaming(source(0, 3), PACKING));
+    Cursor far = new Cursor(9, List.of(new Cursor.Position(0, 9, -1)));
+    assertThrows(DataException.class, () -> streamed.seek(far));
+    assertThrows(IllegalArgumentException.class, () -> mixed(1).seek(cursor));
+    assertThrows(IllegalArgumentException.class, () -> Cursor.of(new long[] {1, 2}));
+  }
+
+  @Test
+  void anEmptyStreamIsAnErrorAndNotALoop() {
+    Mixture streamed = Mixture.of(RowCycle.streaming(DocumentSource.of(List.of()), PACKING));
+    assertThrows(DataException.class, streamed::next);
+  }
+
+  @Test
+  void weightsMustBePositive() {
+    RowCycle rows = RowCycle.inOrder(table(0, 1), "t");
+    for (double weight : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+      assertThrows(IllegalArgumentException.class, () -> new Mixture.Part(rows, weight));
+    }
+  }
+
+  @Test
+  void batchesAreFilledRowAfterRowAndGoOnFromACursor() {
+    BatchShape shape = new BatchShape(2, 2);
+    int[] tokens = new int[4];
+    int[] targets = new int[4];
+    try (Batches batches = new Batches(inOrder(3), shape)) {
+      assertEquals(4, batches.next(tokens, targets));
+      assertArrayEquals(new int[] {0, 0, 1, 1}, tokens);
+      Cursor cursor = batches.cursor();
+      batches.next(tokens, targets);
+      assertArrayEquals(new int[] {2, 2, 0, 0}, targets);
+      batches.seek(cursor);
+      batches.next(tokens, targets);
+      assertArrayEquals(new int[] {2, 2, 0, 0}, tokens);
+      assertThrows(IllegalArgumentException.class, () -> batches.next(new int[3], new int[4]));
+    }
+  }
+}

@@ -1,0 +1,196 @@
+package rondo.data.tokenizer;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.OptionalInt;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import rondo.data.DataException;
+
+class TokenizersTest {
+  @TempDir Path folder;
+  private Path byteLevel = Path.of("");
+  private Path sentencePiece = Path.of("");
+
+  @BeforeEach
+  void copyTheTinyTokenizers() throws Exception {
+    byteLevel = copy("byte-level");
+    sentencePiece = copy("sentencepiece");
+  }
+
+  private Path copy(String name) throws Exception {
+    Path to = Files.createDirectories(folder.resolve(name));
+    for (String file : new String[] {"tokenizer.json", "tokenizer_config.json"}) {
+      try (InputStream in = TokenizersTest.class.getResourceAsStream(name + "/" + file)) {
+        Files.copy(Objects.requireNonNull(in), to.resolve(file));
+      }
+    }
+    return to;
+  }
+
+  @Test
+  void aByteLevelTokenizerMergesInsideWordsAndTakesWholeWordsFirst() {
+    Tokenizer tokenizer = Tokenizers.load(byteLevel);
+    assertArrayEquals(new int[] {259}, tokenizer.encode("hello"));
+    assertArrayEquals(new int[] {259, 261, 'r', 'l', 'd'}, tokenizer.encode("hello world"));
+    assertArrayEquals(new int[] {264}, tokenizer.encode("world"));
+    // Three digits a word, so 12 merges and 3|4 stays apart.
+    assertArrayEquals(new int[] {262, '3', '4'}, tokenizer.encode("1234"));
+    assertEquals(268, tokenizer.vocabularySize());
+    assertEquals(OptionalInt.of(265), tokenizer.bos());
+    assertEquals(OptionalInt.of(266), tokenizer.eos());
+    assertEquals(OptionalInt.of(267), tokenizer.id("<note>"));
+    assertEquals(OptionalInt.empty(), tokenizer.id("<absent>"));
+  }
+
+  @Test
+  void theTemplateAddsItsTokensOnlyWhenAsked() {
+    Tokenizer tokenizer = Tokenizers.load(byteLevel);
+    assertArrayEquals(new int[] {265, 259}, tokenizer.encode("hello", true));
+    assertArrayEquals(new int[] {265}, tokenizer.encode("", true));
+    assertArrayEquals(new int[] {}, tokenizer.encode("", false));
+  }
+
+  @Test
+  void addedTokensAreCutOutOfTextAndTakeTheirSpaces() {
+    Tokenizer tokenizer = Tokenizers.load(byteLevel);
+    assertArrayEquals(
+        new int[] {259, 267, 259, 266}, tokenizer.encode("hello \n <note>\u00a0hello<|end|>"));
+    assertEquals("hello<note>hello", tokenizer.decode(new int[] {259, 267, 259, 266}));
+    assertEquals(
+        "hello<note>hello<|end|>", tokenizer.decode(new int[] {259, 267, 259, 266}, false));
+  }
+
+  @Test
+  void normalFormsApply() {
+    Tokenizer tokenizer = Tokenizers.load(byteLevel);
+    assertArrayEquals(tokenizer.encode("\u00e9"), tokenizer.encode("e\u0301"));
+  }
+
+  @Test
+  void brokenUtf8AndUnknownIdsDoNotStopDecoding() {
+    Tokenizer tokenizer = Tokenizers.load(byteLevel);
+    assertEquals("\ufffdhello", tokenizer.decode(new int[] {0xc3, 259, 5000}));
+  }
+
+  @Test
+  void sentencePieceMergesByRankAcrossTheWholeText() {
+    Tokenizer tokenizer = Tokenizers.load(sentencePiece);
+    int mark = 259;
+    assertArrayEquals(new int[] {265}, tokenizer.encode("ab"));
+    assertArrayEquals(new int[] {1, 265, 262, 265}, tokenizer.encode("abc ab", true));
+    assertArrayEquals(new int[] {266, 265}, tokenizer.encode("  ab"));
+    assertArrayEquals(new int[] {mark, 0xc3 + 3, 0xa9 + 3}, tokenizer.encode("\u00e9"));
+    assertEquals("abc  \u00e9", tokenizer.decode(tokenizer.encode("abc  \u00e9", true)));
+    assertEquals("\ufffd", tokenizer.decode(new int[] {mark, 0xc3 + 3}));
+  }
+
+  @Test
+  void theConfigurationSaysWhetherBosIsAdded() throws Exception {
+    assertArrayEquals(new int[] {1, 265}, Tokenizers.load(sentencePiece).encode("ab", true));
+    Path config = sentencePiece.resolve("tokenizer_config.json");
+    Files.writeString(
+        config, "{\"bos_token\":\"<s>\",\"add_bos_token\":false,\"add_eos_token\":true}");
+    assertArrayEquals(new int[] {265, 2}, Tokenizers.load(sentencePiece).encode("ab", true));
+    Files.delete(config);
+    assertArrayEquals(new int[] {265}, Tokenizers.load(sentencePiece).encode("ab", true));
+    assertEquals(OptionalInt.of(1), Tokenizers.load(sentencePiece).bos());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"type\": \"NFC\"|\"type\": \"Lowercase\"|normalizer: type \"Lowercase\"",
+        "\"type\": \"Split\"|\"type\": \"Bert\"|pretokenizers: type \"Bert\"",
+        "\"behavior\": \"Isolated\"|\"behavior\": \"Glued\"|behavior \"Glued\"",
+        "\"type\": \"BPE\"|\"type\": \"Unigram\"|model: type \"Unigram\"",
+        "\"type\": \"TemplateProcessing\"|\"type\": \"Roberta\"|processors: type \"Roberta\"",
+        "\"hell\": 258|\"hull\": 258|merge 2",
+        "\"id\": 265|\"id\": \"x\"|added_tokens: \"id\"",
+        "\"version\"|version|not JSON"
+      })
+  void anUnknownPartIsNamedWithItsFile(String from, String to, String message) throws Exception {
+    Path file = byteLevel.resolve("tokenizer.json");
+    String json = Files.readString(file);
+    assertTrue(json.contains(from), from);
+    Files.writeString(file, json.replace(from, to));
+    var error = assertThrows(DataException.class, () -> Tokenizers.load(byteLevel));
+    String said = String.valueOf(error.getMessage());
+    assertTrue(said.startsWith(file.toString()), said);
+    assertTrue(said.contains(message), said);
+    assertEquals(1, said.lines().count(), said);
+  }
+
+  @Test
+  void aFolderWithoutATokenizerIsAnError() {
+    var error = assertThrows(DataException.class, () -> Tokenizers.load(folder));
+    assertTrue(String.valueOf(error.getMessage()).contains("no such file"));
+  }
+
+  @Test
+  void theByteTokenizerSavedAndLoadedGivesTheSameIdsAndText() {
+    Tokenizer bytes = new ByteTokenizer();
+    Tokenizers.save(bytes, folder.resolve("saved"));
+    Tokenizer loaded = Tokenizers.load(folder.resolve("saved"));
+    assertEquals(bytes.vocabularySize(), loaded.vocabularySize());
+    assertEquals(bytes.bos(), loaded.bos());
+    assertEquals(bytes.eos(), loaded.eos());
+    long seed = 11;
+    Random random = new Random(seed);
+    for (int i = 0; i < 200; i++) {
+      String text = randomText(random);
+      assertArrayEquals(bytes.encode(text, true), loaded.encode(text, true), "seed " + seed);
+      assertEquals(text, bytes.decode(bytes.encode(text, true)));
+      int[] ids = random.ints(20, 0, 258).toArray();
+      assertEquals(bytes.decode(ids, true), loaded.decode(ids, true), "seed " + seed);
+    }
+    int[] around = {ByteTokenizer.BOS, 'a', ByteTokenizer.EOS};
+    assertEquals(bytes.decode(around, false), loaded.decode(around, false));
+  }
+
+  @Test
+  void aLoadedTokenizerIsSavedAsTheFilesItCameFrom() throws Exception {
+    Path saved = folder.resolve("saved");
+    Tokenizers.save(Tokenizers.load(sentencePiece), saved);
+    for (String file : new String[] {"tokenizer.json", "tokenizer_config.json"}) {
+      assertEquals(-1, Files.mismatch(sentencePiece.resolve(file), saved.resolve(file)));
+    }
+  }
+
+  @Test
+  void anyTextComesBackFromItsIds() {
+    long seed = 5;
+    Random random = new Random(seed);
+    Tokenizer pieces = Tokenizers.load(sentencePiece);
+    Tokenizer words = Tokenizers.load(byteLevel);
+    for (int i = 0; i < 500; i++) {
+      // In the normal form already, and without the characters that stand for others.
+      String text = randomText(random);
+      assertEquals(text, pieces.decode(pieces.encode(text)), "seed " + seed + " text " + i);
+      assertEquals(text, words.decode(words.encode(text)), "seed " + seed + " text " + i);
+    }
+  }
+
+  private static String randomText(Random random) {
+    String[] parts = {
+      "a", "b", "c", "ab", "hello", " ", "  ", "\n", "1", "12", "é", "日本", "😀", "'s"
+    };
+    StringBuilder text = new StringBuilder();
+    for (int i = random.nextInt(30); i > 0; i--) {
+      text.append(parts[random.nextInt(parts.length)]);
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,168 @@
+/*
+ * test_kernels.c: every operation of librondo_cpu.so against plain loops in double, on regular, odd, one-row and ragged shapes,
+ * with 1, 2 and 3 threads, whose bits must agree. RONDO_CPU picks the instruction set. Prints one line per operation.
+ */
+#include "check.h"
+
+struct test {
+    const char *name;
+    void (*run)(rondo_stream *s);
+};
+
+#define TESTS(X) \
+    X(library) X(memory) X(add) X(scale) X(cast) X(gated_silu) X(matmul) X(matmul_symmetric) X(matmul_sgemm) X(embedding) \
+    X(rms_norm) X(qk_bias) X(qk_norm) X(rotary) X(attention) X(cached_attention) X(truncated_normal) X(linear_cross_entropy) \
+    X(sum_squares) X(adamw) X(muon) X(errors)
+
+#define DECLARE(name) void test_##name(rondo_stream *s);
+TESTS(DECLARE)
+static const struct test tests[] = {
+#define ENTRY(name) {#name, test_##name},
+    TESTS(ENTRY)
+};
+
+double worst;
+int failures;
+uint64_t bits;
+static uint64_t random_state;
+
+void seed(uint64_t value) { random_state = value * 0x9E3779B97F4A7C15u + 1; }
+
+double uniform(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (double) (random_state >> 11) * 0x1p-53;
+}
+
+/* About normal: the sum of four uniforms. */
+float normal(void) { return (float) ((uniform() + uniform() + uniform() + uniform() - 2) * 1.7320508); }
+
+/* Exactly n floats, so that the address sanitizer sees every step outside. */
+float *floats(int64_t n)
+{
+    float *x = malloc(n > 0 ? n * sizeof(float) : 1);
+    for (int64_t i = 0; i < n; i++) x[i] = normal();
+    return x;
+}
+
+float *copy_of(const float *x, int64_t n)
+{
+    float *y = malloc(n > 0 ? n * sizeof(float) : 1);
+    memcpy(y, x, n * sizeof(float));
+    return y;
+}
+
+int32_t *integers(int64_t n, int64_t below)
+{
+    int32_t *x = malloc(n > 0 ? n * sizeof(int32_t) : 1);
+    for (int64_t i = 0; i < n; i++) x[i] = (int32_t) (uniform() * below);
+    return x;
+}
+
+float from_bf16(uint16_t h)
+{
+    uint32_t u = (uint32_t) h << 16;
+    float x;
+    memcpy(&x, &u, 4);
+    return x;
+}
+
+uint16_t to_bf16(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    if (isnan(x)) return (uint16_t) (u >> 16 | 0x40);
+    return (uint16_t) ((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+uint16_t *halves(const float *x, int64_t n)
+{
+    uint16_t *y = malloc(n > 0 ? n * 2 : 1);
+    for (int64_t i = 0; i < n; i++) y[i] = to_bf16(x[i]);
+    return y;
+}
+
+void call(int32_t code)
+{
+    if (code == RONDO_OK) return;
+    printf("    error %d: %s\n", code, rondo_error());
+    failures++;
+}
+
+void mix(const void *memory, int64_t bytes)
+{
+    const unsigned char *p = memory;
+    for (int64_t i = 0; i < bytes; i++) bits = (bits ^ p[i]) * 0x100000001B3u;
+}
+
+void check(const char *what, const float *got, const double *wanted, int64_t n, double tolerance)
+{
+    double scale = 0;
+    mix(got, n * 4);
+    for (int64_t i = 0; i < n; i++) scale = fmax(scale, fabs(wanted[i]));
+    for (int64_t i = 0; i < n; i++) {
+        /* Relative to the element, or to a tenth of the largest one. */
+        double error = fabs(got[i] - wanted[i]) / fmax(fmax(fabs(wanted[i]), scale / 10), 1e-30);
+        if (error <= tolerance) {
+            worst = fmax(worst, error);
+            continue;
+        }
+        printf("    %s[%lld] is %.9g, expected %.9g (error %.3g, allowed %.3g)\n", what, (long long) i, got[i], wanted[i], error,
+            tolerance);
+        failures++;
+        return;
+    }
+}
+
+void equal(const char *what, const void *a, const void *b, int64_t bytes)
+{
+    mix(a, bytes);
+    if (memcmp(a, b, bytes) == 0) return;
+    printf("    %s: bits differ\n", what);
+    failures++;
+}
+
+void refused(const char *what, int32_t code, int32_t wanted, const char *part)
+{
+    if (code == wanted && strstr(rondo_error(), part)) return;
+    printf("    %s: code %d \"%s\", expected code %d with \"%s\"\n", what, code, rondo_error(), wanted, part);
+    failures++;
+}
+
+int main(int count, char **arguments)
+{
+    const char *asked = getenv("RONDO_CPU");
+    const char *marks[] = {"plain", "avx2", "avx512"};
+    for (int i = 0; asked && i < 3; i++)
+        if (strcmp(asked, marks[i]) == 0 && !strstr(rondo_describe(), marks[i])) {
+            printf("%s: skipped, this processor lacks it (%s)\n", asked, rondo_describe());
+            return 0;
+        }
+    printf("%s\n", rondo_describe());
+    int failed = 0;
+    for (size_t t = 0; t < sizeof(tests) / sizeof(tests[0]); t++) {
+        if (count > 1 && strcmp(arguments[1], tests[t].name) != 0) continue;
+        uint64_t first = 0;
+        worst = 0;
+        failures = 0;
+        for (int32_t threads = 1; threads <= 3; threads++) {
+            rondo_stream *s;
+            call(rondo_stream_create(threads, &s));
+            bits = 0xcbf29ce484222325u;
+            seed(t + 1);
+            tests[t].run(s);
+            call(rondo_stream_destroy(s));
+            if (threads == 1) first = bits;
+            if (bits != first) {
+                printf("    %d threads give other bits than one\n", threads);
+                failures++;
+            }
+        }
+        printf("  %-22s %s  largest error %.2e\n", tests[t].name, failures ? "FAILED" : "ok", worst);
+        fflush(stdout);
+        failed += failures;
+    }
+    return failed ? 1 : 0;
+}

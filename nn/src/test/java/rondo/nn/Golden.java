@@ -1,0 +1,66 @@
+package rondo.nn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import rondo.engine.device.Device;
+import rondo.engine.device.Devices;
+
+/** Where golden files are, which devices there are, and how closely results must agree. */
+public final class Golden {
+  /** What a float32 implementation meets for logits, states and gradients (golden/README.md). */
+  public static final double TOLERANCE = 1e-5;
+
+  private Golden() {}
+
+  /** A folder of {@code shared/golden}; the test is skipped where it is absent. */
+  public static Path folder(String name) {
+    var told = System.getProperty("rondo.shared");
+    if (told != null) {
+      return existing(Path.of(told), name);
+    }
+    for (var at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
+      var folder = at.resolveSibling("shared");
+      if (Files.exists(folder.resolve("golden").resolve("README.md"))) {
+        return existing(folder, name);
+      }
+    }
+    return abort("no folder 'shared' with golden/README.md beside the project (-Drondo.shared)");
+  }
+
+  private static Path existing(Path shared, String name) {
+    var folder = shared.resolve("golden").resolve(name);
+    return Files.isDirectory(folder) ? folder : abort(folder + " is absent");
+  }
+
+  /** The device of that name on two threads; the test is skipped where it is not usable. */
+  public static Device device(String name) {
+    try {
+      return Devices.open(name, 2);
+    } catch (IllegalStateException e) {
+      return abort(e.getMessage());
+    }
+  }
+
+  /** ‖actual − expected‖ / ‖expected‖. */
+  public static double distance(float[] expected, float[] actual) {
+    assertEquals(expected.length, actual.length);
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < expected.length; i++) {
+      difference += Math.pow((double) actual[i] - expected[i], 2);
+      norm += Math.pow(expected[i], 2);
+    }
+    return Math.sqrt(difference / norm);
+  }
+
+  public static void assertClose(
+      String what, float[] expected, float[] actual, double tolerance) {
+    double distance = distance(expected, actual);
+    assertTrue(
+        distance < tolerance, () -> what + ": relative error " + distance + " ≥ " + tolerance);
+  }
+}

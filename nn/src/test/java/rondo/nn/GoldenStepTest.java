@@ -1,0 +1,144 @@
+package rondo.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import rondo.engine.device.Device;
+import rondo.engine.device.Region;
+import rondo.nn.checkpoint.SafetensorsFile;
+import rondo.nn.depth.Depth;
+import rondo.nn.depth.DepthPlan;
+import rondo.nn.depth.DepthStep;
+import rondo.nn.depth.Keep;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Loss and every gradient of truncated backpropagation through depth, against golden values. */
+class GoldenStepTest {
+  /** What one step leaves. */
+  private record Result(float loss, long counted, Map<String, float[]> gradients) {
+    double norm() {
+      return Math.sqrt(
+          gradients.values().stream()
+              .flatMap(g -> Stream.iterate(0, i -> i < g.length, i -> i + 1).map(i -> g[i]))
+              .mapToDouble(x -> (double) x * x)
+              .sum());
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @CsvSource({
+    "llama-retrofit,plain", "llama-retrofit,cpu",
+    "olmo2-retrofit,plain", "olmo2-retrofit,cpu",
+    "huginn,plain", "huginn,cpu"
+  })
+  void lossAndEveryGradientAreTheGoldenOnes(String name, String on) {
+    var folder = Golden.folder(name);
+    try (var device = Golden.device(on);
+        var expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
+        var weights = WeightFiles.load(folder, device)) {
+      var numbers = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());
+      var result = run(device, weights, expected, numbers, Keep.STATE);
+      assertEquals(numbers.get("loss").asDouble(), result.loss, 1e-5);
+      assertEquals(
+          1, result.norm() / numbers.get("grad_norm").asDouble(), Golden.TOLERANCE, "norm");
+      assertEquals(
+          expected.tensors().keySet().stream().filter(n -> n.startsWith("grad.")).count(),
+          result.gradients.size());
+      result.gradients.forEach(
+          (parameter, gradient) ->
+              Golden.assertClose(
+                  parameter,
+                  expected.require("grad." + parameter).readFloats(),
+                  gradient,
+                  Golden.TOLERANCE));
+
+      var kept = run(device, weights, expected, numbers, Keep.ALL);
+      assertEquals(result.loss, kept.loss, "loss with everything kept");
+      result.gradients.forEach(
+          (parameter, gradient) ->
+              assertArrayEquals(gradient, kept.gradients.get(parameter), parameter));
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @CsvSource({"llama-retrofit,plain", "olmo2-retrofit,cpu", "huginn,cpu"})
+  void gradientsAddUpOverMicroBatches(String name, String on) {
+    var folder = Golden.folder(name);
+    try (var device = Golden.device(on);
+        var expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
+        var weights = WeightFiles.load(folder, device)) {
+      var tensors = expected.tensors();
+      var ids = expected.require("input_ids");
+      var model = (RecurrentModel) weights.model();
+      int batch = (int) ids.shape()[0];
+      int time = (int) ids.shape()[1];
+      var plan = new DepthPlan(model, batch, time, 4, Keep.STATE, false, 0.5f);
+      try (var bound = new Bound(device, plan, weights)) {
+        device.write(bound.step.tokens(), ids.readInts());
+        device.write(bound.step.targets(), tensors.get("targets").readInts());
+        var start = tensors.get("initial_state").readFloats();
+        // Fewer tracked recurrences than planned, twice at half the scale.
+        bound.step.run(new Depth(3, 2), 0, start);
+        bound.step.run(new Depth(3, 2), 0, start);
+        for (var p : model.parameters()) {
+          Golden.assertClose(
+              p.name(),
+              expected.require("grad." + p.name()).readFloats(),
+              device.floats(weights.layout().of(p, bound.gradients)),
+              Golden.TOLERANCE);
+        }
+      }
+    }
+  }
+
+  private static Result run(
+      Device device, Weights weights, SafetensorsFile expected, JsonNode numbers, Keep keep) {
+    var ids = expected.require("input_ids");
+    var depth =
+        new Depth(numbers.get("no_grad_steps").asInt(), numbers.get("grad_steps").asInt());
+    var model = (RecurrentModel) weights.model();
+    var plan =
+        new DepthPlan(
+            model, (int) ids.shape()[0], (int) ids.shape()[1], depth.tracked(), keep, false, 1);
+    try (var bound = new Bound(device, plan, weights)) {
+      device.write(bound.step.tokens(), ids.readInts());
+      device.write(bound.step.targets(), expected.require("targets").readInts());
+      bound.step.run(depth, 0, expected.require("initial_state").readFloats());
+      var gradients = new LinkedHashMap<String, float[]>();
+      for (var p : model.parameters()) {
+        gradients.put(p.name(), device.floats(weights.layout().of(p, bound.gradients)));
+      }
+      return new Result(bound.step.loss(), bound.step.tokensCounted(), gradients);
+    }
+  }
+
+  /** A plan with memory of its own. */
+  private static final class Bound implements AutoCloseable {
+    final Region gradients;
+    final Region state;
+    final Region workspace;
+    final DepthStep step;
+
+    Bound(Device device, DepthPlan plan, Weights weights) {
+      gradients = device.allocate("gradients", weights.layout().bytes());
+      state = device.allocate("state", plan.stateBytes());
+      workspace = device.allocate("workspace", plan.workspaceBytes());
+      step =
+          new DepthStep(
+              device, plan, weights.layout(), weights.region(), gradients, state, workspace);
+    }
+
+    @Override
+    public void close() {
+      gradients.close();
+      state.close();
+      workspace.close();
+    }
+  }
+}

@@ -1,0 +1,239 @@
+package rondo.train;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import rondo.data.rows.Cursor;
+import rondo.data.tokenizer.Tokenizers;
+import rondo.engine.device.Buffer;
+import rondo.nn.WeightFiles;
+import rondo.nn.checkpoint.AtomicFiles;
+import rondo.nn.checkpoint.CheckpointException;
+import rondo.nn.checkpoint.SafetensorsFile;
+import rondo.nn.checkpoint.SafetensorsWriter;
+import rondo.nn.checkpoint.TensorToWrite;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.ObjectMapper;
+
+/**
+ * Checkpoints of a run: folders {@code step-N}, each a model folder that any command reads, plus
+ * moments and run state. One is written as {@code .step-N.tmp}, every file and the parent synced, and
+ * renamed; a manifest with the size of every file, written last, says that it is whole.
+ */
+public final class Checkpoints {
+  private static final String PREFIX = "step-";
+  private static final String MANIFEST = "checkpoint.json";
+  private static final String MOMENTS = "optimizer.safetensors";
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Path out;
+
+  Checkpoints(Path out) {
+    this.out = out;
+  }
+
+  /**
+   * A model folder itself, or the newest whole checkpoint of a run's folder.
+   *
+   * @throws CheckpointException when it is neither
+   */
+  public static Path resolve(Path folder) {
+    if (Files.exists(folder.resolve("config.json")) || !Files.isDirectory(folder)) {
+      return folder;
+    }
+    return new Checkpoints(folder).newest(line -> {}).orElse(folder);
+  }
+
+  /** The newest checkpoint whose manifest holds; broken newer ones are told and passed over. */
+  Optional<Path> newest(java.util.function.Consumer<String> notes) {
+    var byStep = new TreeMap<Long, Path>(Comparator.reverseOrder());
+    all().forEach(p -> byStep.put(step(p), p));
+    for (var folder : byStep.values()) {
+      var problem = problem(folder);
+      if (problem.isEmpty()) {
+        return Optional.of(folder);
+      }
+      notes.accept(folder + ": is not whole (" + problem.get() + "); using an older one");
+    }
+    return Optional.empty();
+  }
+
+  private List<Path> all() {
+    var found = new ArrayList<Path>();
+    if (Files.isDirectory(out)) {
+      try (DirectoryStream<Path> members = Files.newDirectoryStream(out, PREFIX + "*")) {
+        for (var p : members) {
+          if (step(p) >= 0) {
+            found.add(p);
+          }
+        }
+      } catch (IOException e) {
+        throw new CheckpointException(out, "cannot be listed: " + e.getMessage(), e);
+      }
+    }
+    return found;
+  }
+
+  private static long step(Path folder) {
+    try {
+      return Long.parseLong(folder.getFileName().toString().substring(PREFIX.length()));
+    } catch (NumberFormatException e) {
+      return -1;
+    }
+  }
+
+  /** What is wrong with a checkpoint, if anything. */
+  private static Optional<String> problem(Path folder) {
+    try {
+      var manifest = JSON.readTree(Files.readString(folder.resolve(MANIFEST)));
+      for (var e : manifest.path("files").properties()) {
+        var file = folder.resolve(e.getKey());
+        long size = Files.exists(file) ? Files.size(file) : -1;
+        if (size != e.getValue().asLong(-2)) {
+          return Optional.of(
+              e.getKey() + " has " + size + " bytes, expected " + e.getValue().asLong());
+        }
+      }
+      return manifest.path("step").asLong(-1) == step(folder)
+          ? Optional.empty()
+          : Optional.of("its manifest is of another step");
+    } catch (IOException | tools.jackson.core.JacksonException e) {
+      return Optional.of("no readable " + MANIFEST);
+    }
+  }
+
+  /** Writes the checkpoint after {@code state.step()} steps and removes all but the newest few. */
+  Path write(Session session, RunState state, String environment) {
+    var name = PREFIX + state.step();
+    var target = out.resolve(name);
+    var beside = out.resolve("." + name + ".tmp");
+    try {
+      remove(beside);
+      Files.createDirectories(beside);
+      WeightFiles.save(session.weights, beside, WeightFiles.Precision.F32);
+      if (session.tokenizer.isPresent()) {
+        Tokenizers.save(session.tokenizer.get(), beside);
+      }
+      SafetensorsWriter.write(beside.resolve(MOMENTS), moments(session));
+      var manifest = JSON.createObjectNode();
+      manifest.put("step", state.step());
+      manifest.put("micro", state.micro());
+      manifest.put("tokens", state.tokens());
+      manifest.put("flops", state.flops());
+      var cursor = manifest.putArray("cursor");
+      for (long value : state.cursor().toLongs()) {
+        cursor.add(value);
+      }
+      manifest.put("environment", environment);
+      var recipe = manifest.putObject("recipe");
+      session.recipe.values().forEach(recipe::put);
+      var files = manifest.putObject("files");
+      for (var file : files(beside)) {
+        files.put(file.getFileName().toString(), Files.size(file));
+      }
+      AtomicFiles.write(
+          beside.resolve(MANIFEST), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(manifest));
+      AtomicFiles.syncFolder(beside);
+      remove(target); // only ever a broken one of the same step
+      Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
+      AtomicFiles.syncFolder(out);
+      prune(session.recipe.checkpoint().keep());
+      return target;
+    } catch (IOException | RuntimeException e) {
+      try {
+        remove(beside);
+      } catch (IOException | RuntimeException again) {
+        e.addSuppressed(again);
+      }
+      if (e instanceof CheckpointException known) {
+        throw known;
+      }
+      throw new CheckpointException(target, "cannot be written: " + e.getMessage(), e);
+    }
+  }
+
+  private static List<TensorToWrite> moments(Session session) {
+    var tensors = new ArrayList<TensorToWrite>();
+    session
+        .optimizer
+        .state()
+        .forEach(
+            (name, buffer) ->
+                tensors.add(
+                    TensorToWrite.f32(name, buffer.memory(), buffer.type().shape().size())));
+    return tensors;
+  }
+
+  private static List<Path> files(Path folder) throws IOException {
+    try (var members = Files.list(folder)) {
+      return members.sorted().toList();
+    }
+  }
+
+  private void prune(int keep) throws IOException {
+    var whole = all();
+    whole.sort(Comparator.comparingLong(Checkpoints::step));
+    for (int i = 0; i < whole.size() - keep; i++) {
+      remove(whole.get(i));
+    }
+  }
+
+  private static void remove(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    // The manifest first: half-removed checkpoints must not look whole.
+    Files.deleteIfExists(folder.resolve(MANIFEST));
+    for (var file : files(folder)) {
+      Files.delete(file);
+    }
+    Files.delete(folder);
+  }
+
+  /** What a checkpoint says about itself. */
+  record Found(RunState state, String environment, Map<String, String> recipe) {}
+
+  static Found read(Path folder) {
+    try {
+      var manifest = JSON.readTree(Files.readString(folder.resolve(MANIFEST)));
+      var cursor =
+          manifest.path("cursor").valueStream().mapToLong(JsonNode::asLong).toArray();
+      var recipe = new TreeMap<String, String>();
+      manifest.path("recipe").properties().forEach(e -> recipe.put(e.getKey(), e.getValue().asString()));
+      return new Found(
+          new RunState(
+              manifest.path("step").asLong(),
+              manifest.path("micro").asLong(),
+              manifest.path("tokens").asLong(),
+              manifest.path("flops").asDouble(),
+              Cursor.of(cursor)),
+          manifest.path("environment").asString(""),
+          recipe);
+    } catch (IOException | RuntimeException e) {
+      throw new CheckpointException(folder, MANIFEST + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Reads the moments of a checkpoint into an optimiser's state. */
+  static void readMoments(Path folder, Session session) {
+    try (var file = SafetensorsFile.open(folder.resolve(MOMENTS))) {
+      for (var e : session.optimizer.state().entrySet()) {
+        Buffer buffer = e.getValue();
+        var stored = file.tensors().get(e.getKey());
+        if (stored == null || stored.elements() != buffer.type().shape().size()) {
+          throw new CheckpointException(
+              folder.resolve(MOMENTS), "expected a tensor '" + e.getKey() + "' " + buffer.type());
+        }
+        stored.copyTo(buffer.memory(), 0);
+      }
+    }
+  }
+}

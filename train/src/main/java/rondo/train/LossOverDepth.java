@@ -1,0 +1,117 @@
+package rondo.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongConsumer;
+import rondo.data.rows.BatchShape;
+import rondo.data.rows.EvaluationBatches;
+import rondo.data.rows.RowReader;
+import rondo.engine.device.Device;
+import rondo.infer.Forward;
+import rondo.nn.Weights;
+
+/**
+ * Validation loss over recurrences: each batch's prelude runs once, its state is iterated to the
+ * deepest wanted recurrence, and the loss is taken on the way.
+ */
+public final class LossOverDepth {
+  /**
+   * The loss at one depth.
+   *
+   * @param recurrences 0 for a fixed-depth model
+   * @param loss mean over tokens
+   * @param tokens that were predicted
+   */
+  public record Row(int recurrences, double loss, long tokens) {}
+
+  /**
+   * How to measure.
+   *
+   * @param recurrences wanted depths, increasing; ignored by a fixed-depth model
+   * @param batch rows at a time
+   * @param rows at most
+   * @param randomState whether the initial state is noise; else zero
+   */
+  public record Settings(
+      List<Integer> recurrences,
+      int batch,
+      int sequenceLength,
+      long rows,
+      boolean randomState,
+      long seed) {
+    public Settings {
+      recurrences = List.copyOf(recurrences);
+      for (int i = 0; i < recurrences.size(); i++) {
+        if (recurrences.get(i) < 1 || (i > 0 && recurrences.get(i) <= recurrences.get(i - 1))) {
+          throw new IllegalArgumentException(
+              "recurrences " + recurrences + ": expected increasing numbers from 1");
+        }
+      }
+    }
+  }
+
+  private final Forward forward;
+  private final Device device;
+  private final Settings settings;
+
+  private LossOverDepth(Forward forward, Device device, Settings settings) {
+    this.forward = forward;
+    this.device = device;
+    this.settings = settings;
+  }
+
+  /**
+   * Measures.
+   *
+   * @param rows packed for evaluation; read to the end and closed
+   * @param progress gets the number of rows done
+   */
+  public static List<Row> measure(
+      Weights weights, Device device, Settings settings, RowReader rows, LongConsumer progress) {
+    try (var forward =
+        new Forward(weights, device, settings.batch, settings.sequenceLength)) {
+      return new LossOverDepth(forward, device, settings).run(rows, progress);
+    }
+  }
+
+  private List<Row> run(RowReader rows, LongConsumer progress) {
+    var depths = forward.isRecurrent() ? settings.recurrences : List.of(0);
+    var sums = new double[depths.size()];
+    var counts = new long[depths.size()];
+    var shape = new BatchShape(settings.batch, settings.sequenceLength);
+    var tokens = new int[shape.size()];
+    var targets = new int[shape.size()];
+    try (var batches = new EvaluationBatches(rows, shape, settings.rows)) {
+      for (long index = 0; batches.next(tokens, targets) > 0; index++) {
+        device.write(forward.tokens(), tokens);
+        device.write(forward.targets(), targets);
+        forward.start();
+        if (forward.isRecurrent()) {
+          if (settings.randomState) {
+            forward.randomState(settings.seed, index);
+          } else {
+            forward.zeroState();
+          }
+        }
+        int r = 0;
+        for (int i = 0; i < depths.size(); i++) {
+          for (; r < depths.get(i); r++) {
+            forward.recur();
+          }
+          var loss = forward.loss();
+          sums[i] += loss.mean() * loss.tokens();
+          counts[i] += loss.tokens();
+        }
+        progress.accept(batches.rows());
+      }
+    }
+    var result = new ArrayList<Row>();
+    for (int i = 0; i < depths.size(); i++) {
+      if (counts[i] == 0) {
+        throw new rondo.data.DataException("no rows to measure: the data predicts no token");
+      }
+      result.add(new Row(depths.get(i), sums[i] / counts[i], counts[i]));
+    }
+    return result;
+  }
+}

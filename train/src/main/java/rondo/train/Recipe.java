@@ -1,0 +1,103 @@
+package rondo.train;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import rondo.engine.graph.DType;
+import rondo.nn.depth.DepthSampler;
+import rondo.nn.depth.Keep;
+import rondo.optim.Curriculum;
+import rondo.optim.OptimizerConfig;
+import rondo.optim.Schedule;
+
+/**
+ * One training run, fully described.
+ *
+ * @param model folder of the model, or null with a preset
+ * @param preset published shape to start from at random, or null
+ * @param randomInit whether weights start at random instead of being read
+ * @param out folder of checkpoints and metrics
+ * @param clip global gradient norm; 0 for no clipping
+ * @param values everything as written, flat, for comparison at a resume
+ */
+public record Recipe(
+    @Nullable Path model,
+    @Nullable String preset,
+    boolean randomInit,
+    Path out,
+    Data data,
+    int sequences,
+    int micro,
+    int steps,
+    DepthPolicy depth,
+    OptimizerConfig optimizer,
+    Schedule schedule,
+    double clip,
+    CheckpointPolicy checkpoint,
+    long seed,
+    Map<String, String> values) {
+
+  /**
+   * A part of the training data.
+   *
+   * @param text column of the text, where it is not the default
+   */
+  public record Part(Path path, double weight, Optional<String> text) {}
+
+  /**
+   * What is trained on.
+   *
+   * @param validation measured at each checkpoint, or null
+   * @param validationRows at most
+   * @param tokenizer folder of the tokenizer, where it is not the model's
+   */
+  public record Data(
+      List<Part> train,
+      @Nullable Part validation,
+      int validationRows,
+      int sequenceLength,
+      boolean shuffle,
+      @Nullable Path tokenizer) {}
+
+  /**
+   * How depth is drawn.
+   *
+   * @param backprop most recurrences that are tracked
+   * @param randomState whether the initial state is noise; else zero
+   */
+  public record DepthPolicy(
+      Curriculum curriculum, int backprop, DepthSampler sampler, boolean randomState, Keep keep) {}
+
+  /**
+   * When the run's state is written.
+   *
+   * @param every steps between checkpoints; the last step always gets one
+   * @param keep newest ones that are kept
+   */
+  public record CheckpointPolicy(int every, int keep) {}
+
+  /** Sequences of one optimiser step over sequences of one pass. */
+  public int accumulation() {
+    return sequences / micro;
+  }
+
+  /**
+   * Reads a YAML recipe.
+   *
+   * @param overrides {@code key.path=value}, applied in order
+   * @throws IllegalArgumentException in one line: what, where, what was expected
+   */
+  public static Recipe read(Path file, List<String> overrides) {
+    if (!Files.isRegularFile(file)) {
+      throw new IllegalArgumentException("recipe: " + file + ": no such file");
+    }
+    return RecipeReader.read(RecipeYaml.read(file, overrides));
+  }
+
+  static DType precision(String word) {
+    return word.equals("bf16") ? DType.BF16 : DType.F32;
+  }
+}

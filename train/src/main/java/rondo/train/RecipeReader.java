@@ -1,0 +1,193 @@
+package rondo.train;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import rondo.nn.depth.DepthSampler;
+import rondo.nn.depth.Keep;
+import rondo.optim.Curriculum;
+import rondo.optim.Curve;
+import rondo.optim.OptimizerConfig;
+import rondo.optim.OptimizerConfig.AdamWConfig;
+import rondo.optim.OptimizerConfig.MuonConfig;
+import rondo.optim.Schedule;
+
+/** From nested values to a {@link Recipe}; defaults are those of the retrofits where published. */
+final class RecipeReader {
+  private RecipeReader() {}
+
+  static Recipe read(Map<String, Object> values) {
+    var root = new Section("", values);
+    boolean hasModel = root.has("model");
+    if (hasModel == root.has("preset")) {
+      throw root.wrong("model", root.get("model"), "model (a folder) or preset (a name), one of them");
+    }
+    boolean random = root.word("init", hasModel ? "weights" : "random", "weights", "random").equals("random");
+    if (!hasModel && !random) {
+      throw root.wrong("init", "weights", "random: a preset has no weights");
+    }
+    int steps = root.count("steps");
+    var batch = root.section("batch");
+    int sequences = batch.count("sequences");
+    int micro = batch.count("micro", sequences);
+    if (sequences % micro != 0) {
+      throw batch.wrong("micro", micro, "a divisor of the " + sequences + " sequences");
+    }
+    batch.end();
+    root.word("precision", "f32", "f32", "bf16");
+    if ("bf16".equals(root.get("precision"))) {
+      throw root.wrong("precision", "bf16", "f32: bf16 activations need a GPU device");
+    }
+    var checkpoint = root.section("checkpoint");
+    var policy =
+        new Recipe.CheckpointPolicy(checkpoint.count("every", 1000), checkpoint.count("keep", 3));
+    checkpoint.end();
+    var recipe =
+        new Recipe(
+            hasModel ? Path.of(root.text("model")) : null,
+            hasModel ? null : root.text("preset"),
+            random,
+            Path.of(root.text("out")),
+            data(root.section("data")),
+            sequences,
+            micro,
+            steps,
+            depth(root.section("depth"), steps),
+            optimizer(root.section("optimizer")),
+            schedule(root.section("schedule"), steps),
+            root.notNegative("clip", 1),
+            policy,
+            root.whole("seed", 74),
+            RecipeYaml.flat(values));
+    root.end();
+    return recipe;
+  }
+
+  private static Recipe.Data data(Section s) {
+    var parts = s.sections("train").stream().map(RecipeReader::part).toList();
+    if (parts.isEmpty()) {
+      throw s.wrong("train", "[]", "at least one {path: …}");
+    }
+    Recipe.Part validation = null;
+    int rows = Integer.MAX_VALUE;
+    if (s.has("validation")) {
+      var v = s.section("validation");
+      rows = v.count("rows", rows);
+      validation = part(v);
+    }
+    var data =
+        new Recipe.Data(
+            parts,
+            validation,
+            rows,
+            s.count("sequence_length"),
+            s.flag("shuffle", true),
+            path(s, "tokenizer"));
+    s.end();
+    return data;
+  }
+
+  private static @Nullable Path path(Section s, String key) {
+    return s.has(key) ? Path.of(s.text(key)) : null;
+  }
+
+  private static Recipe.Part part(Section s) {
+    var part =
+        new Recipe.Part(
+            Path.of(s.text("path")),
+            s.positive("weight", 1),
+            s.has("text") ? Optional.of(s.text("text")) : Optional.empty());
+    s.end();
+    return part;
+  }
+
+  private static Recipe.DepthPolicy depth(Section s, int steps) {
+    int mean = s.count("mean", 32);
+    int backprop = s.count("backprop", 8);
+    var sampler = s.word("sampler", "lognormal-poisson", "lognormal-poisson", "fixed");
+    var state = s.word("state", "random", "random", "zero");
+    var keep = s.word("keep", "all", "all", "state");
+    var c = s.section("curriculum");
+    var curve = c.word("curve", "none", "none", "linear", "1-sqrt");
+    long ramp = 0;
+    if (c.has("steps")) {
+      ramp = c.whole("steps", 0);
+      if (ramp < 0 || c.has("fraction")) {
+        throw c.wrong("steps", ramp, "at least 0, without fraction");
+      }
+    } else {
+      ramp = (long) Math.ceil(c.fraction("fraction", 0.25) * steps);
+    }
+    c.end();
+    s.end();
+    var curriculum =
+        switch (curve) {
+          case "linear" -> new Curriculum(mean, ramp, Curve.LINEAR);
+          case "1-sqrt" -> new Curriculum(mean, ramp, Curve.ONE_MINUS_SQRT);
+          default -> Curriculum.none(mean);
+        };
+    return new Recipe.DepthPolicy(
+        curriculum,
+        backprop,
+        sampler.equals("fixed") ? DepthSampler.FIXED : DepthSampler.LOGNORMAL_POISSON,
+        state.equals("random"),
+        keep.equals("all") ? Keep.ALL : Keep.STATE);
+  }
+
+  private static OptimizerConfig optimizer(Section s) {
+    OptimizerConfig config;
+    if (s.word("name", "muon", "muon", "adamw").equals("adamw")) {
+      config = adamW(s, 1e-8);
+    } else {
+      var newton = s.section("newton_schulz");
+      var rest = s.section("adamw");
+      config =
+          new MuonConfig(
+              s.positive("lr", 1e-3),
+              s.notNegative("weight_decay", 1e-4),
+              s.fraction("momentum", 0.95),
+              newton.count("steps", 5),
+              Recipe.precision(newton.word("precision", "bf16", "bf16", "f32")),
+              adamW(rest, 1e-10));
+      newton.end();
+      rest.end();
+    }
+    s.end();
+    return config;
+  }
+
+  private static AdamWConfig adamW(Section s, double eps) {
+    var betas = s.numbers("betas", List.of(0.9, 0.95));
+    for (double beta : betas) {
+      if (beta < 0 || beta >= 1) {
+        throw s.wrong("betas", betas, "two numbers from 0 to below 1");
+      }
+    }
+    return new AdamWConfig(
+        s.positive("lr", 5e-5),
+        betas.get(0),
+        betas.get(1),
+        s.notNegative("eps", eps),
+        s.notNegative("weight_decay", 1e-4));
+  }
+
+  private static Schedule schedule(Section s, int steps) {
+    long warmup = s.steps("warmup", steps, 0.005);
+    long decay = s.steps("decay", steps, 0);
+    var word = s.word("curve", "cosine", "cosine", "linear", "constant");
+    var curve =
+        switch (word) {
+          case "linear" -> Curve.LINEAR;
+          case "constant" -> Curve.CONSTANT;
+          default -> Curve.COSINE;
+        };
+    double ratio = s.fraction("min_ratio", 0.001);
+    s.end();
+    if (warmup + decay > steps) {
+      throw s.wrong("decay", decay + " steps", "at most " + (steps - warmup) + " after the warmup");
+    }
+    return new Schedule(steps, warmup, decay, curve, ratio);
+  }
+}

@@ -1,0 +1,15 @@
+package rondo.train;
+
+import rondo.data.rows.Cursor;
+
+/**
+ * Where a run stands between two steps: with weights and moments, all that a resume needs, since
+ * depths and noise are pure functions of seed and counter.
+ *
+ * @param step optimiser steps taken
+ * @param micro micro-batches run
+ * @param tokens counted
+ * @param flops spent
+ * @param cursor place in the data
+ */
+public record RunState(long step, long micro, long tokens, double flops, Cursor cursor) {}

@@ -1,0 +1,186 @@
+package rondo.train;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import rondo.data.DocumentSource;
+import rondo.data.rows.BatchShape;
+import rondo.data.rows.Batches;
+import rondo.data.rows.Mixture;
+import rondo.data.rows.Packing;
+import rondo.data.rows.RowCycle;
+import rondo.data.rows.RowTable;
+import rondo.data.tokenizer.Tokenizer;
+import rondo.data.tokenizer.Tokenizers;
+import rondo.engine.device.Device;
+import rondo.engine.device.Region;
+import rondo.nn.FixedModel;
+import rondo.nn.Initializer;
+import rondo.nn.Model;
+import rondo.nn.RecurrentModel;
+import rondo.nn.WeightFiles;
+import rondo.nn.Weights;
+import rondo.nn.checkpoint.CheckpointFolder;
+import rondo.nn.checkpoint.ConfigReader;
+import rondo.nn.checkpoint.ModelConfig;
+import rondo.nn.checkpoint.Published;
+import rondo.nn.checkpoint.RecurrentConfig;
+import rondo.nn.depth.DepthPlan;
+import rondo.nn.depth.DepthStep;
+import rondo.nn.depth.FixedPlan;
+import rondo.nn.depth.FixedStep;
+import rondo.nn.depth.TrainingStep;
+import rondo.optim.Optimizer;
+
+/** Everything a run holds in memory, sized before the first step and freed together. */
+final class Session implements AutoCloseable {
+  final Recipe recipe;
+  final Device device;
+  final @Nullable Path tokenizerFolder;
+  final Optional<Tokenizer> tokenizer;
+  final Weights weights;
+  final Region gradients;
+  final TrainingStep step;
+  final Optimizer optimizer;
+  final Batches batches;
+  private final Region optimizerState;
+  private final Region state;
+  private final Region workspace;
+
+  Session(Recipe recipe, Device device) {
+    this.recipe = recipe;
+    this.device = device;
+    var config = config(recipe);
+    tokenizerFolder = tokenizerFolder(recipe);
+    tokenizer =
+        tokenizerFolder == null ? Optional.empty() : Optional.of(Tokenizers.load(tokenizerFolder));
+    // Data first: what is wrong with it should be told before anything large is allocated.
+    batches = batches(config);
+    weights = weights(config);
+    var layout = weights.layout();
+    gradients = device.allocate("gradients", layout.bytes());
+    var optimizerPlan = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
+    optimizerState = device.allocate("optimizer", optimizerPlan.stateBytes());
+    int time = recipe.data().sequenceLength();
+    float scale = 1f / recipe.accumulation();
+    switch (weights.model()) {
+      case FixedModel m -> {
+        var plan = new FixedPlan(m, recipe.micro(), time, scale);
+        state = device.allocate("state", plan.stateBytes());
+        workspace =
+            workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
+        step = new FixedStep(device, plan, layout, weights.region(), gradients, state, workspace);
+      }
+      case RecurrentModel m -> {
+        var depth = recipe.depth();
+        int tracked = Math.min(depth.backprop(), depth.curriculum().peak());
+        var plan =
+            new DepthPlan(
+                m, recipe.micro(), time, tracked, depth.keep(), depth.randomState(), scale);
+        state = device.allocate("state", plan.stateBytes());
+        workspace =
+            workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
+        step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
+      }
+    }
+    optimizer =
+        new Optimizer(
+            device,
+            layout,
+            recipe.optimizer(),
+            optimizerPlan,
+            weights.region(),
+            gradients,
+            optimizerState,
+            workspace);
+  }
+
+  private Region workspace(long step, long update) {
+    return device.allocate("workspace", Math.max(step, update));
+  }
+
+  private static ModelConfig config(Recipe recipe) {
+    ModelConfig config;
+    if (recipe.preset() != null) {
+      config = Published.named(recipe.preset()).config();
+    } else if (recipe.randomInit()) {
+      var file = model(recipe).resolve(CheckpointFolder.CONFIG);
+      config = ConfigReader.read(file, java.util.Set.of());
+    } else {
+      try (var folder = CheckpointFolder.open(model(recipe))) {
+        config = folder.config();
+      }
+    }
+    int time = recipe.data().sequenceLength();
+    if (time > config.maxPositions()) {
+      throw new IllegalArgumentException(
+          "recipe: data.sequence_length: "
+              + time
+              + ": expected at most the model's "
+              + config.maxPositions()
+              + " positions");
+    }
+    // What is saved says what it was trained for.
+    return config instanceof RecurrentConfig r
+        ? r.withRecurrence(recipe.depth().curriculum().peak(), recipe.depth().backprop())
+        : config;
+  }
+
+  private static Path model(Recipe recipe) {
+    return Checkpoints.resolve(java.util.Objects.requireNonNull(recipe.model()));
+  }
+
+  private static @Nullable Path tokenizerFolder(Recipe recipe) {
+    if (recipe.data().tokenizer() != null) {
+      return recipe.data().tokenizer();
+    }
+    if (recipe.model() != null) {
+      var folder = model(recipe);
+      if (Files.exists(folder.resolve("tokenizer.json"))) {
+        return folder;
+      }
+    }
+    return null;
+  }
+
+  private Weights weights(ModelConfig config) {
+    if (recipe.randomInit()) {
+      var fresh = Weights.allocate(Model.of(config), device);
+      Initializer.fill(fresh, device, recipe.seed());
+      return fresh;
+    }
+    return WeightFiles.load(model(recipe), config, device);
+  }
+
+  private Batches batches(ModelConfig config) {
+    var data = recipe.data();
+    var packing = Packing.training(data.sequenceLength(), config.vocabulary(), tokenizer);
+    var parts =
+        data.train().stream()
+            .map(
+                p -> {
+                  var source = DocumentSource.of(p.path(), p.text());
+                  var table = RowTable.read(source, packing);
+                  var rows =
+                      data.shuffle()
+                          ? RowCycle.shuffled(table, source.name(), recipe.seed())
+                          : RowCycle.inOrder(table, source.name());
+                  return new Mixture.Part(rows, p.weight());
+                })
+            .toList();
+    return new Batches(
+        new Mixture(parts, recipe.seed()),
+        new BatchShape(recipe.micro(), data.sequenceLength()));
+  }
+
+  @Override
+  public void close() {
+    batches.close();
+    workspace.close();
+    state.close();
+    optimizerState.close();
+    gradients.close();
+    weights.close();
+  }
+}

@@ -1,0 +1,27 @@
+package rondo.train;
+
+/**
+ * What one optimiser step did.
+ *
+ * @param step number of this step, from 0
+ * @param loss mean over micro-batches
+ * @param gradNorm before clipping
+ * @param lr peak learning rate times the schedule's factor
+ * @param frozen recurrences without gradient, mean over micro-batches
+ * @param tracked recurrences with gradient, mean over micro-batches
+ * @param tokens counted so far in the run
+ * @param tokensPerSecond of this step
+ * @param flops spent so far in the run, recomputation and optimiser included
+ */
+public record StepReport(
+    long step,
+    long steps,
+    double loss,
+    double gradNorm,
+    double lr,
+    int meanRecurrence,
+    double frozen,
+    double tracked,
+    long tokens,
+    double tokensPerSecond,
+    double flops) {}
