@@ -49,13 +49,14 @@ INLINE void pack_sliver(struct operand b, int64_t count, int64_t depth, int32_t 
     }
     int64_t p = 0;
     if (b.row == 1 && count == NR)
-        for (; p + VW <= depth; p += VW)
-            UNROLL for (int v = 0; v < NV; v++) {
-                vf block[VW];
-                UNROLL for (int i = 0; i < VW; i++) block[i] = load_as(b.data, (v * VW + i) * b.column + p, type);
-                transpose(block);
-                UNROLL for (int i = 0; i < VW; i++) store(to + (p + i) * NR + v * VW, block[i]);
-            }
+        for (; p + LINE <= depth; p += LINE)
+            for (int v = 0; v < NV; v++)
+                for (int64_t q = p; q < p + LINE; q += VW) {
+                    vf block[VW];
+                    UNROLL for (int i = 0; i < VW; i++) block[i] = load_as(b.data, (v * VW + i) * b.column + q, type);
+                    transpose(block);
+                    UNROLL for (int i = 0; i < VW; i++) store(to + (q + i) * NR + v * VW, block[i]);
+                }
     for (; p < depth; p++) {
         int64_t j = 0;
         for (; j < count; j++) to[p * NR + j] = load_one(b.data, p * b.row + j * b.column, type);

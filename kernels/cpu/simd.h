@@ -28,6 +28,9 @@
 #define RONDO_DESCRIPTION "plain"
 #endif
 
+/* Floats of a cache line: what is loaded from many rows at once is used up line by line, for rows that share a cache set. */
+#define LINE 16
+
 #define INLINE static inline __attribute__((always_inline, unused))
 #define UNROLL _Pragma("GCC unroll 32")
 /* The loop's iterations are independent: pointers are equal or apart (rondo.h). */
@@ -45,6 +48,15 @@ INLINE void store(float *p, vf v) { *(vf_any *) p = v; }
 INLINE vf splat(float x) { return x - (vf){0}; }
 INLINE vi splat_int(int32_t x) { return x - (vi){0}; }
 INLINE vf pick(vi mask, vf yes, vf no) { return (vf) ((mask & (vi) yes) | (~mask & (vi) no)); }
+
+/* Keeps a loaded vector in its register: the compiler would rather load it again for each product that uses it. */
+#if defined(__x86_64__)
+#define KEEP(vector) __asm__("" : "+v"(vector))
+#elif defined(__aarch64__)
+#define KEEP(vector) __asm__("" : "+w"(vector))
+#else
+#define KEEP(vector) ((void) 0)
+#endif
 
 /* larger(a, b): b where either is not a number, so a NaN in b survives a constant a. */
 #if VW == 16

@@ -8,5 +8,6 @@ module rondo.train {
   requires tools.jackson.databind;
 
   exports rondo.train;
+  exports rondo.train.quickstart;
   exports rondo.train.study;
 }

@@ -9,14 +9,16 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
-import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
-import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.AxesChartStyler.TextAlignment;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
@@ -28,8 +30,11 @@ final class Charts {
   private static final int HEIGHT = 1000;
   private static final int HEAD = 120;
 
-  /** Room to the right of the plot for names. */
-  private static final int MARGIN = 330;
+  /** The widest room to the right of the plot for names. */
+  private static final int WIDEST_NAME = 480;
+
+  private static final int GAP = 40;
+  private static final Font NAMES = font(Font.BOLD, 23);
 
   private static final Color INK = new Color(0x22, 0x26, 0x2b);
   private static final Color GREY = new Color(0x6b, 0x72, 0x79);
@@ -46,7 +51,7 @@ final class Charts {
   };
 
   /** The ends of a scale for series that have an order, through {@link #MIDDLE}. */
-  private static final Color LOW = new Color(0x7f, 0xc9, 0x97);
+  private static final Color LOW = new Color(0x5c, 0xb8, 0x85);
 
   private static final Color MIDDLE = new Color(0x23, 0x8a, 0x9d);
   private static final Color HIGH = new Color(0x3b, 0x1f, 0x69);
@@ -105,7 +110,6 @@ final class Charts {
   }
 
   static BufferedImage image(Figure figure) {
-    var chart = chart(figure);
     var image = new BufferedImage(WIDTH, HEIGHT, BufferedImage.TYPE_INT_RGB);
     var g = image.createGraphics();
     try {
@@ -114,6 +118,9 @@ final class Charts {
           RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
       g.setColor(Color.WHITE);
       g.fillRect(0, 0, WIDTH, HEIGHT);
+      g.setFont(NAMES);
+      int room = GAP + names(figure).mapToInt(g.getFontMetrics()::stringWidth).max().orElse(0);
+      var chart = chart(figure, WIDTH - Math.min(room, WIDEST_NAME));
       g.drawImage(BitmapEncoder.getBufferedImage(chart), 0, HEAD, null);
       head(g, figure);
       names(g, figure, chart);
@@ -121,6 +128,11 @@ final class Charts {
       g.dispose();
     }
     return image;
+  }
+
+  private static Stream<String> names(Figure figure) {
+    return Stream.concat(
+        figure.lines.stream().map(Line::name), figure.levels.stream().map(Level::name));
   }
 
   private static Font font(int style, int size) {
@@ -136,10 +148,10 @@ final class Charts {
     g.drawString(figure.subtitle, 40, 102);
   }
 
-  private static XYChart chart(Figure figure) {
+  private static XYChart chart(Figure figure, int width) {
     var chart =
         new XYChartBuilder()
-            .width(WIDTH - MARGIN)
+            .width(width)
             .height(HEIGHT - HEAD)
             .xAxisTitle("recurrences")
             .yAxisTitle(figure.unit)
@@ -183,13 +195,14 @@ final class Charts {
     s.setPlotBorderVisible(false);
     s.setChartTitleVisible(false);
     s.setLegendVisible(false);
-    s.setLegendPosition(LegendPosition.InsideNE);
     s.setChartFontColor(INK);
     s.setAxisTitleFont(font(Font.PLAIN, 26));
     s.setAxisTickLabelsFont(font(Font.PLAIN, 24));
     s.setAxisTickLabelsColor(INK);
     s.setAxisTickMarksColor(GREY);
     s.setAxisTicksLineVisible(false);
+    s.setAxisTicksMarksVisible(false);
+    s.setYAxisLabelAlignment(TextAlignment.Right);
     s.setAxisTickPadding(10);
     s.setAxisTitlePadding(16);
     s.setPlotGridLinesColor(GRID);
@@ -207,7 +220,20 @@ final class Charts {
       s.setYAxisMin(0.0);
       s.setYAxisMax(1.0);
       s.setYAxisTickLabelsFormattingFunction(v -> Math.round(100 * v) + " %");
+    } else {
+      var values = values(figure).filter(Double::isFinite).summaryStatistics();
+      double range = Math.max(values.getMax() - values.getMin(), 1e-3 * values.getMax());
+      s.setYAxisMin(values.getMin() - 0.06 * range);
+      s.setYAxisMax(values.getMax() + 0.04 * range);
+      int places = (int) Math.max(0, Math.ceil(-Math.log10(range / 4)));
+      s.setYAxisTickLabelsFormattingFunction(v -> Numbers.decimal(v, places));
     }
+  }
+
+  private static DoubleStream values(Figure figure) {
+    return DoubleStream.concat(
+        figure.lines.stream().flatMapToDouble(line -> Arrays.stream(line.values)),
+        figure.levels.stream().mapToDouble(Level::value));
   }
 
   /** Powers of two only: 1, 2, 4, 8. */
@@ -265,7 +291,7 @@ final class Charts {
   }
 
   private static void names(Graphics2D g, Figure figure, XYChart chart) {
-    g.setFont(font(Font.BOLD, 23));
+    g.setFont(NAMES);
     var metrics = g.getFontMetrics();
     var tags = new ArrayList<Tag>();
     for (int i = 0; i < figure.lines.size(); i++) {
@@ -275,23 +301,25 @@ final class Charts {
     for (var level : figure.levels) {
       add(tags, chart, level.name, GREY, level.value);
     }
-    spread(tags, metrics.getHeight() + 4);
+    double top = HEAD + metrics.getHeight();
+    spread(tags, metrics.getHeight() + 4, top);
     int x = (int) chart.getScreenXFromChart(lastLog(figure)) + 26;
     for (var tag : tags) {
-      g.setColor(tag.color);
-      g.drawString(fit(tag.text, metrics, WIDTH - x - 12), x, (int) tag.y + metrics.getAscent() / 2 - 3);
+      g.setColor(mix(tag.color, INK, 0.15)); // letters are thinner than lines
+      int base = (int) tag.y + metrics.getAscent() / 2 - 3;
+      g.drawString(fit(tag.text, metrics, WIDTH - x - 12), x, base);
     }
   }
 
   private static void add(
-      List<Tag> tags, XYChart chart, @Nullable String name, Color color, double value) {
-    if (name != null && Double.isFinite(value)) {
+      List<Tag> tags, XYChart chart, String name, Color color, double value) {
+    if (Double.isFinite(value)) {
       tags.add(new Tag(name, color, HEAD + chart.getScreenYFromChart(value)));
     }
   }
 
   /** Moves names apart until none covers another, each as near to its line as that allows. */
-  private static void spread(List<Tag> tags, double gap) {
+  private static void spread(List<Tag> tags, double gap, double top) {
     tags.sort(Comparator.comparingDouble(tag -> tag.y));
     for (int pass = 0; pass < 200; pass++) {
       for (int i = 1; i < tags.size(); i++) {
@@ -300,6 +328,9 @@ final class Charts {
           tags.get(i).y += lack / 2;
           tags.get(i - 1).y -= lack / 2;
         }
+      }
+      if (!tags.isEmpty()) {
+        tags.getFirst().y = Math.max(top, tags.getFirst().y);
       }
     }
   }

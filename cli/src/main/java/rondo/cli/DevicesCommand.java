@@ -20,7 +20,7 @@ final class DevicesCommand extends Work {
     var jvm = System.getProperty("java.vm.name") + " " + Runtime.version();
     var system = System.getProperty("os.name") + " " + System.getProperty("os.arch");
 
-    var table = new TextTable("device", "", "").left(3);
+    var table = new TextTable("device", "", "").align("lll");
     var json = Console.object();
     var list = json.putArray("devices");
     for (var report : reports) {
@@ -40,7 +40,7 @@ final class DevicesCommand extends Work {
     json.put("openblas", openBlas);
     var about =
         new TextTable()
-            .left(2)
+            .align("ll")
             .row("processors", processors + ", a thread each unless --threads says otherwise")
             .row("OpenBLAS", openBlas == null ? "not used (-Drondo.openblas=FILE)" : openBlas)
             .row("JVM", jvm + ", " + system)

@@ -152,7 +152,7 @@ final class LogitsCommand extends Work {
     }
     json.put("out", out == null ? null : out.toString());
     var next = json.putArray("next");
-    var table = new TextTable("row", "rank", "token", "logit", "text");
+    var table = new TextTable("row", "rank", "token", "logit", "text").align("rrrrl");
     for (int row = 0; row < rows.batch(); row++) {
       int from = ((row + 1) * rows.time() - 1) * config.vocabulary();
       var best = TopTokens.of(logits, from, config.vocabulary(), SHOWN);

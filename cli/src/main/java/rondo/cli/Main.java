@@ -17,6 +17,8 @@ import picocli.CommandLine.Spec;
     version = "rondo 0.1.0",
     synopsisSubcommandLabel = "COMMAND",
     description = "Depth-recurrent language models on the JVM.",
+    optionListHeading = "%n",
+    commandListHeading = "%nCommands:%n",
     footer = {
       "",
       "Example:",
@@ -76,10 +78,21 @@ public final class Main implements Runnable {
             .setCaseInsensitiveEnumValuesAllowed(true)
             .setParameterExceptionHandler(failures)
             .setExecutionExceptionHandler(failures);
+    commands.getSubcommands().values().forEach(command -> spread(command.getCommandSpec()));
     try {
       return commands.execute(args);
     } catch (OutOfMemoryError e) {
       return failures.outOfMemory(e);
+    }
+  }
+
+  /** A blank line before what a command has of its own. */
+  private static void spread(CommandSpec command) {
+    if (!command.positionalParameters().isEmpty()) {
+      command.usageMessage().parameterListHeading("%n");
+    }
+    if (command.options().stream().anyMatch(option -> option.group() == null)) {
+      command.usageMessage().optionListHeading("%n");
     }
   }
 

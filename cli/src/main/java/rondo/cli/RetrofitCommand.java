@@ -174,7 +174,7 @@ final class RetrofitCommand extends Work {
       List<String> kept) {
     var dropped = surgery.dropped(config.layers());
     var before = ParameterCounts.of(config);
-    var table = new TextTable("part", "layers", "parameters").left(2);
+    var table = new TextTable("part", "layers", "parameters").align("ll");
     table.row("prelude", layers(surgery.prelude()), Numbers.count(counts.prelude()));
     table.row("core", layers(surgery.core()), Numbers.count(counts.core()));
     table.row("coda", layers(surgery.coda()), Numbers.count(counts.coda()));

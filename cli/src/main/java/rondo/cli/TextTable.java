@@ -4,21 +4,21 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Rows in aligned columns: the first to the left, the others to the right. */
+/** Rows in aligned columns. */
 final class TextTable {
   private static final String GAP = "   ";
 
   private final List<List<String>> rows = new ArrayList<>();
   private final List<String> head;
-  private int left = 1;
+  private String align = "l";
 
   TextTable(String... head) {
     this.head = List.of(head);
   }
 
-  /** Aligns the first {@code columns} to the left; one unless told. */
-  TextTable left(int columns) {
-    left = columns;
+  /** A letter a column, l for left and r for right; right after the last letter. */
+  TextTable align(String letters) {
+    align = letters;
     return this;
   }
 
@@ -64,9 +64,13 @@ final class TextTable {
     for (int i = 0; i < row.size(); i++) {
       var cell = row.get(i);
       var space = " ".repeat(widths[i] - width(cell));
-      line.append(i == 0 ? "" : GAP).append(i < left ? cell + space : space + cell);
+      line.append(i == 0 ? "" : GAP).append(isLeft(i) ? cell + space : space + cell);
     }
     return line.toString().stripTrailing();
+  }
+
+  private boolean isLeft(int column) {
+    return column < align.length() && align.charAt(column) == 'l';
   }
 
   private static int width(String cell) {

@@ -103,7 +103,7 @@ final class TrainCommand extends Work {
     json.put("steps", recipe.steps());
     var table =
         new TextTable()
-            .left(2)
+            .align("ll")
             .row("steps", Numbers.count(step) + " of " + Numbers.count(recipe.steps()));
     if (last != null) {
       json.put("loss", last.loss());

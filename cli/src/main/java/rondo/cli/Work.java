@@ -75,7 +75,10 @@ abstract class Work implements Callable<Integer> {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
     var why = common.device.equals("auto") ? why(device.name()) : "";
-    console.note("device " + device.name() + ": " + device.describe() + why);
+    var what = device.describe();
+    var prefix = device.name() + ": ";
+    var plain = what.startsWith(prefix) ? what.substring(prefix.length()) : what;
+    console.note("device " + prefix + plain + why);
     return device;
   }
 

@@ -58,8 +58,7 @@ public sealed interface Block {
   }
 
   /** OLMo 2: x += norm₁(attention(x)); x += norm₂(mlp(x)). */
-  record PostNorm(SelfAttention attention, GatedMlp mlp, Norm norm1, Norm norm2)
-      implements Block {
+  record PostNorm(SelfAttention attention, GatedMlp mlp, Norm norm1, Norm norm2) implements Block {
     @Override
     public List<Parameter> parameters() {
       return Block.parameters(attention, mlp, norm1, norm2);

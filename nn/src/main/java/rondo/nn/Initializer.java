@@ -8,8 +8,8 @@ import rondo.nn.checkpoint.RecurrentConfig;
 
 /**
  * Random weights for training from scratch (Takase et al., arXiv 2312.16903, as Huginn uses it):
- * truncated normal at ±3 deviations with std √(2/(5·width)), output projections divided by √(2·L) for
- * L executed layers, norms one, biases zero. A pure function of (seed, parameter, element).
+ * truncated normal at ±3 deviations with std √(2/(5·width)), output projections divided by √(2·L)
+ * for L executed layers, norms one, biases zero. A pure function of (seed, parameter, element).
  */
 public final class Initializer {
   private Initializer() {}
@@ -28,7 +28,8 @@ public final class Initializer {
       var values = new float[Math.toIntExact(p.shape().size())];
       switch (p.group()) {
         case GAIN -> java.util.Arrays.fill(values, p.name().endsWith("bias") ? 0 : 1);
-        case BODY, EMBEDDING -> normal(values, p.name().endsWith(".proj.weight") ? out : std, seed, index);
+        case BODY, EMBEDDING ->
+            normal(values, p.name().endsWith(".proj.weight") ? out : std, seed, index);
       }
       device.write(weights.of(p), values);
       index++;

@@ -66,8 +66,7 @@ public record RecurrentModel(
   /** tokens [batch, time] → A_e·e with e the prelude's output, [batch, time, width]. */
   public Tensor injection(Trace t, Tensor tokens, Positions positions) {
     var e =
-        t.graph()
-            .add(new Embedding(t.parameter(embedding), tokens, (float) config.embedScale()));
+        t.graph().add(new Embedding(t.parameter(embedding), tokens, (float) config.embedScale()));
     for (var block : prelude) {
       e = block.apply(t, e, positions);
     }

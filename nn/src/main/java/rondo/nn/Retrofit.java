@@ -11,9 +11,9 @@ import rondo.nn.checkpoint.SafetensorsFile;
 import rondo.nn.checkpoint.Surgery;
 
 /**
- * Layer surgery: a fixed-depth model becomes a recurrent one by keeping some layers as prelude, some
- * as core and some as coda (retrofitted recurrence, arXiv 2511.07384). Weights are copied unrounded;
- * only the adapter is new, and a tied head becomes its own matrix.
+ * Layer surgery: a fixed-depth model becomes a recurrent one by keeping some layers as prelude,
+ * some as core and some as coda (retrofitted recurrence, arXiv 2511.07384). Weights are copied
+ * unrounded; only the adapter is new, and a tied head becomes its own matrix.
  */
 public final class Retrofit {
   /** How the adapter starts. */
@@ -21,7 +21,9 @@ public final class Retrofit {
     /** Uniform ±1/√(2·width), the published start. */
     record Kaiming(long seed) implements Adapter {}
 
-    /** [0 | I]: passes the prelude's output through and ignores the state; not the published start. */
+    /**
+     * [0 | I]: passes the prelude's output through and ignores the state; not the published start.
+     */
     record Identity() implements Adapter {}
 
     /** Read from a safetensors file, tensor {@code transformer.adapter.weight}. */

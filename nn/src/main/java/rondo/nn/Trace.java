@@ -47,8 +47,8 @@ public final class Trace {
   }
 
   /**
-   * A second value for a parameter with two uses, such as a tied head: its two gradients then meet by
-   * accumulation in memory, not by a sum of two full-size temporaries.
+   * A second value for a parameter with two uses, such as a tied head: its two gradients then meet
+   * by accumulation in memory, not by a sum of two full-size temporaries.
    */
   public Tensor second(Parameter p) {
     return parameters.computeIfAbsent(

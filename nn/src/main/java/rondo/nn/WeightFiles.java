@@ -18,9 +18,9 @@ import rondo.nn.checkpoint.StoredTensor;
 import rondo.nn.checkpoint.TensorToWrite;
 
 /**
- * Model folders in the Hugging Face layout ⇄ weights. Recurrent models use the published names, which
- * are Rondo's own; fixed-depth models keep query, key and value (gate and up) apart in files and
- * fused in memory.
+ * Model folders in the Hugging Face layout ⇄ weights. Recurrent models use the published names,
+ * which are Rondo's own; fixed-depth models keep query, key and value (gate and up) apart in files
+ * and fused in memory.
  */
 public final class WeightFiles {
   /** Element type of a written file. */

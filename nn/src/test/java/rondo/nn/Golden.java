@@ -57,8 +57,7 @@ public final class Golden {
     return Math.sqrt(difference / norm);
   }
 
-  public static void assertClose(
-      String what, float[] expected, float[] actual, double tolerance) {
+  public static void assertClose(String what, float[] expected, float[] actual, double tolerance) {
     double distance = distance(expected, actual);
     assertTrue(
         distance < tolerance, () -> what + ": relative error " + distance + " ≥ " + tolerance);

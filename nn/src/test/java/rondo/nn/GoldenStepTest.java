@@ -50,19 +50,17 @@ class GoldenStepTest {
       assertEquals(
           expected.tensors().keySet().stream().filter(n -> n.startsWith("grad.")).count(),
           result.gradients.size());
-      result.gradients.forEach(
-          (parameter, gradient) ->
-              Golden.assertClose(
-                  parameter,
-                  expected.require("grad." + parameter).readFloats(),
-                  gradient,
-                  Golden.TOLERANCE));
+      result.gradients.forEach((parameter, gradient) ->
+          Golden.assertClose(
+              parameter,
+              expected.require("grad." + parameter).readFloats(),
+              gradient,
+              Golden.TOLERANCE));
 
       var kept = run(device, weights, expected, numbers, Keep.ALL);
       assertEquals(result.loss, kept.loss, "loss with everything kept");
-      result.gradients.forEach(
-          (parameter, gradient) ->
-              assertArrayEquals(gradient, kept.gradients.get(parameter), parameter));
+      result.gradients.forEach((parameter, gradient) ->
+          assertArrayEquals(gradient, kept.gradients.get(parameter), parameter));
     }
   }
 
@@ -100,8 +98,7 @@ class GoldenStepTest {
   private static Result run(
       Device device, Weights weights, SafetensorsFile expected, JsonNode numbers, Keep keep) {
     var ids = expected.require("input_ids");
-    var depth =
-        new Depth(numbers.get("no_grad_steps").asInt(), numbers.get("grad_steps").asInt());
+    var depth = new Depth(numbers.get("no_grad_steps").asInt(), numbers.get("grad_steps").asInt());
     var model = (RecurrentModel) weights.model();
     var plan =
         new DepthPlan(

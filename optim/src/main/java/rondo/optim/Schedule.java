@@ -7,7 +7,7 @@ package rondo.optim;
  */
 public record Schedule(long total, long warmup, long decay, Curve curve, double minRatio) {
   public Schedule {
-    if (warmup < 0 || decay < 0 || warmup + decay > total) {
+    if (warmup < 0 || decay < 0 || warmup > total - decay) {
       throw new IllegalArgumentException(
           "schedule: warmup "
               + warmup
@@ -17,7 +17,7 @@ public record Schedule(long total, long warmup, long decay, Curve curve, double 
               + total
               + " steps");
     }
-    if (minRatio < 0 || minRatio > 1) {
+    if (!(minRatio >= 0 && minRatio <= 1)) {
       throw new IllegalArgumentException("schedule: min_ratio " + minRatio + " must be in [0, 1]");
     }
     if (curve == Curve.ONE_MINUS_SQRT) {

@@ -25,8 +25,8 @@ import tools.jackson.databind.ObjectMapper;
 
 /**
  * Checkpoints of a run: folders {@code step-N}, each a model folder that any command reads, plus
- * moments and run state. One is written as {@code .step-N.tmp}, every file and the parent synced, and
- * renamed; a manifest with the size of every file, written last, says that it is whole.
+ * moments and run state. One is written as {@code .step-N.tmp}, every file and the parent synced,
+ * and renamed; a manifest with the size of every file, written last, says that it is whole.
  */
 public final class Checkpoints {
   private static final String PREFIX = "step-";
@@ -140,7 +140,8 @@ public final class Checkpoints {
         files.put(file.getFileName().toString(), Files.size(file));
       }
       AtomicFiles.write(
-          beside.resolve(MANIFEST), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(manifest));
+          beside.resolve(MANIFEST),
+          JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(manifest));
       AtomicFiles.syncFolder(beside);
       remove(target); // only ever a broken one of the same step
       Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
@@ -165,10 +166,8 @@ public final class Checkpoints {
     session
         .optimizer
         .state()
-        .forEach(
-            (name, buffer) ->
-                tensors.add(
-                    TensorToWrite.f32(name, buffer.memory(), buffer.type().shape().size())));
+        .forEach((name, buffer) ->
+            tensors.add(TensorToWrite.f32(name, buffer.memory(), buffer.type().shape().size())));
     return tensors;
   }
 
@@ -204,10 +203,12 @@ public final class Checkpoints {
   static Found read(Path folder) {
     try {
       var manifest = JSON.readTree(Files.readString(folder.resolve(MANIFEST)));
-      var cursor =
-          manifest.path("cursor").valueStream().mapToLong(JsonNode::asLong).toArray();
+      var cursor = manifest.path("cursor").valueStream().mapToLong(JsonNode::asLong).toArray();
       var recipe = new TreeMap<String, String>();
-      manifest.path("recipe").properties().forEach(e -> recipe.put(e.getKey(), e.getValue().asString()));
+      manifest
+          .path("recipe")
+          .properties()
+          .forEach(e -> recipe.put(e.getKey(), e.getValue().asString()));
       return new Found(
           new RunState(
               manifest.path("step").asLong(),

@@ -68,8 +68,7 @@ public final class LossOverDepth {
    */
   public static List<Row> measure(
       Weights weights, Device device, Settings settings, RowReader rows, LongConsumer progress) {
-    try (var forward =
-        new Forward(weights, device, settings.batch, settings.sequenceLength)) {
+    try (var forward = new Forward(weights, device, settings.batch, settings.sequenceLength)) {
       return new LossOverDepth(forward, device, settings).run(rows, progress);
     }
   }

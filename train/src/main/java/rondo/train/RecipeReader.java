@@ -22,9 +22,11 @@ final class RecipeReader {
     var root = new Section("", values);
     boolean hasModel = root.has("model");
     if (hasModel == root.has("preset")) {
-      throw root.wrong("model", root.get("model"), "model (a folder) or preset (a name), one of them");
+      throw root.wrong(
+          "model", root.get("model"), "model (a folder) or preset (a name), one of them");
     }
-    boolean random = root.word("init", hasModel ? "weights" : "random", "weights", "random").equals("random");
+    boolean random =
+        root.word("init", hasModel ? "weights" : "random", "weights", "random").equals("random");
     if (!hasModel && !random) {
       throw root.wrong("init", "weights", "random: a preset has no weights");
     }

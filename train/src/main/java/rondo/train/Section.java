@@ -27,7 +27,11 @@ final class Section {
 
   IllegalArgumentException wrong(String key, @Nullable Object found, String expected) {
     return new IllegalArgumentException(
-        "recipe: " + at(key) + (found == null ? " is missing" : ": " + found) + ": expected " + expected);
+        "recipe: "
+            + at(key)
+            + (found == null ? " is missing" : ": " + found)
+            + ": expected "
+            + expected);
   }
 
   @Nullable Object get(String key) {
@@ -67,12 +71,11 @@ final class Section {
 
   static Map<String, Object> checked(Map<?, ?> map) {
     var checked = new LinkedHashMap<String, Object>();
-    map.forEach(
-        (k, v) -> {
-          if (v != null) {
-            checked.put(String.valueOf(k), v);
-          }
-        });
+    map.forEach((k, v) -> {
+      if (v != null) {
+        checked.put(String.valueOf(k), v);
+      }
+    });
     return checked;
   }
 

@@ -68,8 +68,7 @@ final class Session implements AutoCloseable {
       case FixedModel m -> {
         var plan = new FixedPlan(m, recipe.micro(), time, scale);
         state = device.allocate("state", plan.stateBytes());
-        workspace =
-            workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
+        workspace = workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
         step = new FixedStep(device, plan, layout, weights.region(), gradients, state, workspace);
       }
       case RecurrentModel m -> {
@@ -79,8 +78,7 @@ final class Session implements AutoCloseable {
             new DepthPlan(
                 m, recipe.micro(), time, tracked, depth.keep(), depth.randomState(), scale);
         state = device.allocate("state", plan.stateBytes());
-        workspace =
-            workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
+        workspace = workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
         step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
       }
     }
@@ -158,20 +156,18 @@ final class Session implements AutoCloseable {
     var packing = Packing.training(data.sequenceLength(), config.vocabulary(), tokenizer);
     var parts =
         data.train().stream()
-            .map(
-                p -> {
-                  var source = DocumentSource.of(p.path(), p.text());
-                  var table = RowTable.read(source, packing);
-                  var rows =
-                      data.shuffle()
-                          ? RowCycle.shuffled(table, source.name(), recipe.seed())
-                          : RowCycle.inOrder(table, source.name());
-                  return new Mixture.Part(rows, p.weight());
-                })
+            .map(p -> {
+              var source = DocumentSource.of(p.path(), p.text());
+              var table = RowTable.read(source, packing);
+              var rows =
+                  data.shuffle()
+                      ? RowCycle.shuffled(table, source.name(), recipe.seed())
+                      : RowCycle.inOrder(table, source.name());
+              return new Mixture.Part(rows, p.weight());
+            })
             .toList();
     return new Batches(
-        new Mixture(parts, recipe.seed()),
-        new BatchShape(recipe.micro(), data.sequenceLength()));
+        new Mixture(parts, recipe.seed()), new BatchShape(recipe.micro(), data.sequenceLength()));
   }
 
   @Override

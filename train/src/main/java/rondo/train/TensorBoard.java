@@ -13,9 +13,9 @@ import java.util.Map;
 import java.util.zip.CRC32C;
 
 /**
- * Scalars as a TensorBoard event file: TFRecord frames (length, masked CRC-32C, bytes, masked CRC-32C)
- * around hand-encoded {@code Event} messages. A session-start event makes TensorBoard drop what an
- * interrupted process wrote from that step on.
+ * Scalars as a TensorBoard event file: TFRecord frames (length, masked CRC-32C, bytes, masked
+ * CRC-32C) around hand-encoded {@code Event} messages. A session-start event makes TensorBoard drop
+ * what an interrupted process wrote from that step on.
  */
 final class TensorBoard implements AutoCloseable {
   private static final int MASK = 0xa282ead8;
@@ -36,14 +36,13 @@ final class TensorBoard implements AutoCloseable {
 
   void scalars(long step, long wallMillis, Map<String, Double> values) {
     var summary = new ByteArrayOutputStream();
-    values.forEach(
-        (tag, value) -> {
-          var entry = new ByteArrayOutputStream(); // Summary.Value{tag = 1, simple_value = 2}
-          bytes(entry, 1, tag.getBytes(StandardCharsets.UTF_8));
-          entry.write(2 << 3 | 5);
-          entry.writeBytes(little(4).putFloat(value.floatValue()).array());
-          bytes(summary, 1, entry.toByteArray());
-        });
+    values.forEach((tag, value) -> {
+      var entry = new ByteArrayOutputStream(); // Summary.Value{tag = 1, simple_value = 2}
+      bytes(entry, 1, tag.getBytes(StandardCharsets.UTF_8));
+      entry.write(2 << 3 | 5);
+      entry.writeBytes(little(4).putFloat(value.floatValue()).array());
+      bytes(summary, 1, entry.toByteArray());
+    });
     write(event(wallMillis, step, 5, summary.toByteArray()));
   }
 

@@ -60,12 +60,11 @@ public final class Trainer implements AutoCloseable {
     var found = Checkpoints.read(folder);
     var differing = new TreeSet<>(found.recipe().keySet());
     differing.addAll(recipe.values().keySet());
-    differing.removeIf(
-        key ->
-            key.startsWith("checkpoint.")
-                || key.equals("out")
-                || String.valueOf(found.recipe().get(key))
-                    .equals(String.valueOf(recipe.values().get(key))));
+    differing.removeIf(key ->
+        key.startsWith("checkpoint.")
+            || key.equals("out")
+            || String.valueOf(found.recipe().get(key))
+                .equals(String.valueOf(recipe.values().get(key))));
     if (!differing.isEmpty()) {
       var key = differing.first();
       throw new CheckpointException(
@@ -98,6 +97,11 @@ public final class Trainer implements AutoCloseable {
   /** Steps taken so far. */
   public long step() {
     return state.step();
+  }
+
+  /** Floating-point operations spent so far, recomputation and optimiser included. */
+  public double flops() {
+    return state.flops();
   }
 
   /** Runs to the last step, or to {@link #stop}. */

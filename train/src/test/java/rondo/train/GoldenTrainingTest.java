@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import rondo.engine.device.Devices;
 import rondo.nn.checkpoint.SafetensorsFile;
 import tools.jackson.databind.JsonNode;
@@ -22,11 +22,10 @@ import tools.jackson.databind.ObjectMapper;
 class GoldenTrainingTest {
   static Stream<Arguments> casesAndDevices() {
     return Stream.of("llama-retrofit", "huginn")
-        .flatMap(
-            model ->
-                Devices.list().stream()
-                    .filter(Devices.Report::usable)
-                    .map(d -> Arguments.of(model, d.name())));
+        .flatMap(model ->
+            Devices.list().stream()
+                .filter(Devices.Report::usable)
+                .map(d -> Arguments.of(model, d.name())));
   }
 
   @ParameterizedTest(name = "{0} on {1}")
@@ -49,8 +48,7 @@ class GoldenTrainingTest {
         trainer.run();
       }
       check(expected.path("steps"), reports, expected.path("hyper"));
-      try (var written =
-          SafetensorsFile.open(folder.resolve("run/step-12/model.safetensors"))) {
+      try (var written = SafetensorsFile.open(folder.resolve("run/step-12/model.safetensors"))) {
         for (var name : tensors.tensors().keySet()) {
           if (name.startsWith("final.")) {
             var parameter = name.substring("final.".length());

@@ -121,9 +121,7 @@ public final class DepthPlan {
     forward = t.graph().nodes().size();
     dNext = t.input("d next", state);
     gradients = t.differentiate(next, dNext, List.of(coreState, coreInjection));
-    core =
-        stage(
-            t, List.of(coreState, coreInjection), positions, next, forward, dNext, gradients);
+    core = stage(t, List.of(coreState, coreInjection), positions, next, forward, dNext, gradients);
     coreForward = Program.slice("core", t.graph(), core.given(), List.of(next), List.of());
     coreKeep = forward("core, keeping", core, keep);
     coreBackward =
@@ -141,8 +139,7 @@ public final class DepthPlan {
     var features = model.features(t, codaState, positions);
     var head = t.parameter(model.head());
     int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
-    var loss =
-        t.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
+    var loss = t.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
     var d = t.differentiate(loss, null, List.of(codaState));
     coda = new Stage(t, List.of(codaState, targets), positions, loss, d, List.of());
     codaProgram =

@@ -2,7 +2,10 @@ package rondo.nn.depth;
 
 import rondo.engine.random.Philox;
 
-/** Draws the depth of each micro-batch: a pure function of (seed, index), so a resume needs no state. */
+/**
+ * Draws the depth of each micro-batch: a pure function of (seed, index), so a resume needs no
+ * state.
+ */
 public enum DepthSampler {
   /** The mean itself: min(mean, backprop) tracked recurrences after the rest frozen. */
   FIXED {
@@ -14,8 +17,9 @@ public enum DepthSampler {
   },
 
   /**
-   * λ ~ LogNormal(ln mean − σ²/2, σ = ½), r ~ Poisson(λ) + 1, of which the last min(r, backprop) are
-   * tracked. The realised mean is mean + 1 (Huginn, arXiv 2502.05171, "poisson-lognormal-filling").
+   * λ ~ LogNormal(ln mean − σ²/2, σ = ½), r ~ Poisson(λ) + 1, of which the last min(r, backprop)
+   * are tracked. The realised mean is mean + 1 (Huginn, arXiv 2502.05171,
+   * "poisson-lognormal-filling").
    */
   LOGNORMAL_POISSON {
     @Override
@@ -49,7 +53,9 @@ public enum DepthSampler {
     return ((high << 21 | low >>> 11) + 0.5) * 0x1p-53;
   }
 
-  /** Inversion: the smallest k with P(X ≤ k) ≥ u. Rates here stay below 700, so e^-rate is normal. */
+  /**
+   * Inversion: the smallest k with P(X ≤ k) ≥ u. Rates here stay below 700, so e^-rate is normal.
+   */
   private static int poisson(double rate, double u) {
     double probability = Math.exp(-Math.min(rate, 700));
     double sum = probability;

@@ -38,19 +38,16 @@ public final class FixedPlan {
     positions =
         new Positions(
             trace.input("positions", TensorType.i32(batch, time)),
-            trace.input(
-                "rotary table", TensorType.f32(time, config.block().headDim() / 2, 2)));
+            trace.input("rotary table", TensorType.f32(time, config.block().headDim() / 2, 2)));
     var features = model.features(trace, tokens, positions);
     var head = config.tied() ? trace.second(model.head()) : trace.parameter(model.head());
     int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
-    loss =
-        trace.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
+    loss = trace.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
     gradients = trace.differentiate(loss, null, List.of());
     var given = new ArrayList<>(List.of(tokens, targets, positions.positions(), positions.table()));
     given.addAll(trace.parameters());
     program =
-        Program.slice(
-            "fixed step", trace.graph(), given, List.of(loss), gradients.ofParameters());
+        Program.slice("fixed step", trace.graph(), given, List.of(loss), gradients.ofParameters());
   }
 
   public long flops() {

@@ -52,8 +52,7 @@ public final class FixedStep implements TrainingStep {
     }
     device.write(positions, all);
     int rows = table.type().shape().dim(0);
-    device.write(
-        table, Positions.table(config.block().rope(), rows, config.block().headDim()));
+    device.write(table, Positions.table(config.block().rope(), rows, config.block().headDim()));
   }
 
   @Override

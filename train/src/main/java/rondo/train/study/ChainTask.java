@@ -1,9 +1,9 @@
 package rondo.train.study;
 
 /**
- * A family of problems of iterated reasoning: a start, then steps, each of which changes the answer so
- * far. The answer after every step is asked for, and each needs the one before it, so a model that
- * resolves one step per recurrence needs as many recurrences as steps.
+ * A family of problems of iterated reasoning: a start, then steps, each of which changes the answer
+ * so far. The answer after every step is asked for, and each needs the one before it, so a model
+ * that resolves one step per recurrence needs as many recurrences as steps.
  */
 public sealed interface ChainTask permits ShellGame, RunningSum, PointerChase {
   /** Number of different tokens. */

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import rondo.engine.device.Device;
+import rondo.engine.weights.ParameterLayout;
 import rondo.infer.Forward;
 import rondo.nn.Initializer;
 import rondo.nn.RecurrentModel;
@@ -19,8 +20,8 @@ import rondo.train.study.StudyResult.Accuracy;
 import rondo.train.study.StudyResult.Progress;
 
 /**
- * Trains a tiny depth-recurrent model from scratch on problems of few steps and measures how often it
- * is right on problems of more, recurrence by recurrence. All but the times is a function of
+ * Trains a tiny depth-recurrent model from scratch on problems of few steps and measures how often
+ * it is right on problems of more, recurrence by recurrence. All but the times is a function of
  * configuration and seed: on one device and build, the same bits.
  */
 public final class DepthStudy {
@@ -37,8 +38,7 @@ public final class DepthStudy {
   /** Trains and tests; {@code progress} hears about twenty times. */
   public static StudyResult run(
       StudyConfig config, Device device, long seed, Consumer<Progress> progress) {
-    var problems =
-        new ProblemRows(config.task(), config.trainedSteps(), config.testSteps(), seed);
+    var problems = new ProblemRows(config.task(), config.trainedSteps(), config.testSteps(), seed);
     try (var weights = Weights.allocate(RecurrentModel.of(config.model()), device)) {
       Initializer.fill(weights, device, seed);
       double cpu = cpuSeconds();
@@ -78,8 +78,7 @@ public final class DepthStudy {
         var state = device.allocate("state", plan.stateBytes());
         var moments = device.allocate("moments", update.stateBytes());
         var workspace = device.allocate("workspace", workspaceBytes)) {
-      var step =
-          new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
+      var step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
       var optimizer =
           new Optimizer(
               device,
@@ -180,7 +179,7 @@ public final class DepthStudy {
   /** Floating-point operations of training, known beforehand. */
   public static long flops(StudyConfig config, long seed) {
     var plan = plan(config);
-    var layout = new rondo.engine.weights.ParameterLayout(RecurrentModel.of(config.model()).parameters());
+    var layout = new ParameterLayout(RecurrentModel.of(config.model()).parameters());
     long sum =
         config.updates()
             * Optimizer.plan(layout, config.optimizer(), config.clip()).program().flops();

@@ -1,8 +1,9 @@
 package rondo.train.study;
 
 /**
- * A permutation of some nodes is given as pairs (node, next); from a start, each step follows it once
- * (p-hop pointer chasing). Unlike the other tasks, what a step does must be looked up in the context.
+ * A permutation of some nodes is given as pairs (node, next); from a start, each step follows it
+ * once (p-hop pointer chasing). Unlike the other tasks, what a step does must be looked up in the
+ * context.
  *
  * <p>Tokens: 0 … nodes-1 the nodes and the answers; nodes … 2·nodes-1 a node as the left of a pair;
  * 2·nodes … 3·nodes-1 the start; last, the token that asks for one more step.

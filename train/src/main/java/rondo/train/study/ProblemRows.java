@@ -3,8 +3,8 @@ package rondo.train.study;
 import java.util.Arrays;
 
 /**
- * Rows of problems for a model with {@code time} positions. A training row holds several problems of
- * at most {@code trainedSteps} steps, one after another, so that a long problem in a test has no
+ * Rows of problems for a model with {@code time} positions. A training row holds several problems
+ * of at most {@code trainedSteps} steps, one after another, so that a long problem in a test has no
  * position that training did not have; a test row holds one problem that fills it.
  */
 public final class ProblemRows {

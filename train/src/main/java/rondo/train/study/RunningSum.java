@@ -8,7 +8,8 @@ package rondo.train.study;
 public record RunningSum(int modulus) implements ChainTask {
   public RunningSum {
     if (modulus < 2) {
-      throw new IllegalArgumentException("running sum: modulus " + modulus + ", expected 2 or more");
+      throw new IllegalArgumentException(
+          "running sum: modulus " + modulus + ", expected 2 or more");
     }
   }
 

@@ -3,8 +3,8 @@ package rondo.train.study;
 /**
  * A ball lies under one of some cups; each step swaps two cups; where is the ball?
  *
- * <p>Tokens: 0 … cups-1 the ball's cup at the start, and the answers; then one token for each pair of
- * cups.
+ * <p>Tokens: 0 … cups-1 the ball's cup at the start, and the answers; then one token for each pair
+ * of cups.
  */
 public record ShellGame(int cups) implements ChainTask {
   public ShellGame {

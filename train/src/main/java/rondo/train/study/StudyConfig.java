@@ -46,7 +46,8 @@ public record StudyConfig(
     depths = List.copyOf(depths);
     for (int i = 0; i < depths.size(); i++) {
       if (depths.get(i) < (i == 0 ? 1 : depths.get(i - 1) + 1)) {
-        throw new IllegalArgumentException("depths " + depths + ": expected them from 1, ascending");
+        throw new IllegalArgumentException(
+            "depths " + depths + ": expected them from 1, ascending");
       }
     }
     if (updates < 1 || batch < 1 || testRows < 1) {
@@ -66,7 +67,9 @@ public record StudyConfig(
     return of(new RunningSum(10), 8, 31, 300);
   }
 
-  /** Tried beside it: eight nodes, at most 4 hops in training, 15 in the test, twice the updates. */
+  /**
+   * Tried beside it: eight nodes, at most 4 hops in training, 15 in the test, twice the updates.
+   */
   public static StudyConfig pointerChase() {
     return of(new PointerChase(8), 4, 15, 600);
   }
@@ -101,50 +104,28 @@ public record StudyConfig(
 
   /** The same with blocks of another kind and the same size. */
   public StudyConfig withBlocks(BlockKind kind) {
-    return new StudyConfig(
-        task,
-        trainedSteps,
-        testSteps,
-        block(kind),
-        sampler,
-        meanRecurrence,
-        backprop,
-        batch,
-        updates,
-        optimizer,
-        clip,
-        testRows,
-        depths);
+    return with(block(kind), sampler, meanRecurrence, updates);
   }
 
   /** The same trained at one fixed depth; at 1 it is a plain model that runs every block once. */
   public StudyConfig fixedAt(int depth) {
-    return new StudyConfig(
-        task,
-        trainedSteps,
-        testSteps,
-        block,
-        DepthSampler.FIXED,
-        depth,
-        Math.min(depth, backprop),
-        batch,
-        updates,
-        optimizer,
-        clip,
-        testRows,
-        depths);
+    return with(block, DepthSampler.FIXED, depth, updates);
   }
 
   /** The same with another number of optimiser steps. */
   public StudyConfig withUpdates(int count) {
+    return with(block, sampler, meanRecurrence, count);
+  }
+
+  private StudyConfig with(BlockConfig blocks, DepthSampler depth, int mean, int count) {
     return new StudyConfig(
         task,
         trainedSteps,
         testSteps,
-        block,
-        sampler,
-        meanRecurrence,
-        backprop,
+        blocks,
+        depth,
+        mean,
+        Math.min(mean, backprop),
         batch,
         count,
         optimizer,

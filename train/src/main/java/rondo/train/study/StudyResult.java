@@ -53,5 +53,14 @@ public record StudyResult(
     public double after(int steps) {
       return bySteps.get(steps - 1);
     }
+
+    /** The most steps such that this and every smaller number is right at least so often. */
+    public int reach(double fraction) {
+      int steps = 0;
+      while (steps < bySteps.size() && bySteps.get(steps) >= fraction) {
+        steps++;
+      }
+      return steps;
+    }
   }
 }

@@ -1,0 +1,228 @@
+package rondo.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import rondo.engine.graph.DType;
+import rondo.nn.Model;
+import rondo.nn.checkpoint.ModelConfig;
+import rondo.nn.checkpoint.ParameterCounts;
+import rondo.nn.checkpoint.Published;
+import rondo.nn.checkpoint.RecurrentConfig;
+import rondo.nn.depth.Depth;
+import rondo.optim.Curriculum;
+import rondo.optim.Curve;
+import rondo.optim.OptimizerConfig;
+import rondo.train.Recipe;
+
+/** Parameters, FLOPs, bytes and time floor of a run, before it starts. */
+@Command(
+    name = "plan",
+    sortOptions = false,
+    description = {
+      "Tell what a model and a training run cost, before anything runs: parameters, effective"
+          + " parameters, published and counted FLOPs, memory per region, and a floor of the time.",
+      "",
+      "Presets: huginn, tinyllama-4-8-4, llama3.2-4-6-4, llama3.2-2-4-2, olmo2-4-6-4 and the base"
+          + " models tinyllama, llama3.2, olmo2. No device is opened and no weights are read."
+    },
+    footer = {
+      "",
+      "Example:",
+      "  rondo plan --model llama3.2-4-6-4 --steps 25000 --curriculum linear --fraction 0.25 \\",
+      "      --tokens-per-step 1048576 --flops-per-second 4e14"
+    })
+final class PlanCommand extends Work {
+  @Option(names = "--model", paramLabel = "DIR|PRESET", description = "A folder, or a preset's name.")
+  private @Nullable String model;
+
+  @Option(
+      names = "--recipe",
+      paramLabel = "F",
+      description = "Take model, batch, depth, steps and optimizer from a recipe.")
+  private @Nullable Path recipe;
+
+  @Option(names = "--batch", paramLabel = "B", description = "Rows of a pass.")
+  private @Nullable Integer batch;
+
+  @Option(names = "--sequence-length", paramLabel = "T", description = "Tokens of a row.")
+  private @Nullable Integer sequenceLength;
+
+  @Option(names = "--recurrences", paramLabel = "r", description = "Mean recurrence.")
+  private @Nullable Integer recurrences;
+
+  @Option(names = "--backprop", paramLabel = "k", description = "Recurrences with gradient, at most.")
+  private @Nullable Integer backprop;
+
+  @Option(names = "--steps", paramLabel = "N", description = "Optimiser steps of the run.")
+  private @Nullable Integer steps;
+
+  @Option(
+      names = "--curriculum",
+      paramLabel = "CURVE",
+      description = "none, linear or 1-sqrt (default: none).")
+  private @Nullable String curriculum;
+
+  @Option(
+      names = "--fraction",
+      paramLabel = "f",
+      description = "Part of the steps over which the recurrence rises (default: 0.25).")
+  private @Nullable Double fraction;
+
+  @Option(
+      names = "--tokens-per-step",
+      paramLabel = "D",
+      description = "Tokens of an optimiser step (default: one pass, batch · sequence length).")
+  private @Nullable Long tokensPerStep;
+
+  @Option(
+      names = "--flops-per-second",
+      paramLabel = "F",
+      description = "What the device does; gives the floor of the time.")
+  private @Nullable Double flopsPerSecond;
+
+  /** A model under a name, with the preset it is, if any. */
+  record Subject(String name, ModelConfig config, @Nullable Published preset) {}
+
+  @Override
+  void run(Console console) {
+    var from = recipe == null ? null : Recipe.read(recipe, List.of());
+    var subject = subject(from);
+    var counts = ParameterCounts.of(subject.config);
+    var step = step(subject, from);
+    var run = run(step, from, counts);
+    if (flopsPerSecond != null && !(flopsPerSecond > 0)) {
+      throw new IllegalArgumentException(
+          "--flops-per-second " + flopsPerSecond + ": expected a positive number");
+    }
+    console.text(PlanText.of(subject, counts, step, run, flopsPerSecond));
+    console.json(PlanJson.of(subject, counts, step, run, flopsPerSecond));
+  }
+
+  private Subject subject(@Nullable Recipe from) {
+    String name = model;
+    if (name == null && from != null) {
+      name = from.model() == null ? from.preset() : String.valueOf(from.model());
+    }
+    if (name == null) {
+      throw new IllegalArgumentException("expected --model DIR, --model PRESET or --recipe F");
+    }
+    var path = Path.of(name);
+    if (Files.exists(path) || name.contains("/")) {
+      var config = Models.config(Models.folder(path));
+      return new Subject(name, config, PublishedRuns.presetOf(ParameterCounts.of(config)));
+    }
+    var known = Published.named(name);
+    return new Subject(name, known.config(), known);
+  }
+
+  private StepPlan step(Subject subject, @Nullable Recipe from) {
+    var config = subject.config;
+    var pass =
+        subject.preset == null ? new int[] {1, 1024} : PublishedRuns.pass(subject.preset.name());
+    int rows = first("--batch", batch, from == null ? null : from.micro(), pass[0]);
+    int time =
+        first(
+            "--sequence-length",
+            sequenceLength,
+            from == null ? null : from.data().sequenceLength(),
+            Math.min(pass[1], config.maxPositions()));
+    if (time > config.maxPositions()) {
+      throw new IllegalArgumentException(
+          "--sequence-length %d: expected at most the model's %d positions"
+              .formatted(time, config.maxPositions()));
+    }
+    var depth = new Depth(0, 1);
+    if (config instanceof RecurrentConfig recurrent) {
+      int mean =
+          first(
+              "--recurrences",
+              recurrences,
+              from == null ? null : from.depth().curriculum().peak(),
+              recurrent.meanRecurrence());
+      int cap =
+          first(
+              "--backprop",
+              backprop,
+              from == null ? null : from.depth().backprop(),
+              recurrent.backpropDepth());
+      int tracked = Math.min(mean, cap);
+      depth = new Depth(mean - tracked, tracked);
+    } else if (recurrences != null || backprop != null || curriculum != null || fraction != null) {
+      throw new IllegalArgumentException(
+          "--recurrences, --backprop and --curriculum: " + subject.name + " has a fixed depth");
+    }
+    var optimizer = from == null ? published() : from.optimizer();
+    return StepPlan.of(Model.of(config), rows, time, depth, optimizer);
+  }
+
+  private static int first(
+      String option, @Nullable Integer given, @Nullable Integer recipe, int otherwise) {
+    if (given != null) {
+      return Numbers.atLeast(option, given, 1);
+    }
+    return recipe == null ? otherwise : recipe;
+  }
+
+  /** Muon as the published retrofits use it. */
+  private static OptimizerConfig published() {
+    return new OptimizerConfig.MuonConfig(
+        1e-3,
+        1e-4,
+        0.95,
+        5,
+        DType.BF16,
+        new OptimizerConfig.AdamWConfig(5e-5, 0.9, 0.95, 1e-10, 1e-4));
+  }
+
+  private @Nullable RunPlan run(StepPlan step, @Nullable Recipe from, ParameterCounts counts) {
+    Integer count = steps != null || from == null ? steps : Integer.valueOf(from.steps());
+    if (count == null) {
+      if (curriculum != null || fraction != null || tokensPerStep != null) {
+        throw new IllegalArgumentException(
+            "--curriculum, --fraction and --tokens-per-step: expected --steps, too");
+      }
+      return null;
+    }
+    long pass = (long) step.batch() * step.time();
+    long tokens = tokensPerStep != null ? tokensPerStep : from == null ? pass : from.accumulation() * pass;
+    if (tokens < pass || tokens % pass != 0) {
+      throw new IllegalArgumentException(
+          "--tokens-per-step %d: expected a multiple of %d, a pass of %d rows of %d tokens"
+              .formatted(tokens, pass, step.batch(), step.time()));
+    }
+    int total = Numbers.atLeast("--steps", count, 1);
+    boolean own = curriculum != null || fraction != null || recurrences != null || from == null;
+    var rise =
+        own
+            ? rise(step.depth().total(), total)
+            : java.util.Objects.requireNonNull(from).depth().curriculum();
+    int cap = backprop != null ? backprop : from != null ? from.depth().backprop() : step.depth().tracked();
+    return RunPlan.of(step, counts, total, tokens, rise, cap);
+  }
+
+  private Curriculum rise(int peak, int total) {
+    double part = fraction == null ? 0.25 : fraction;
+    if (!(part >= 0 && part <= 1)) {
+      throw new IllegalArgumentException("--fraction " + part + ": expected 0 to 1");
+    }
+    long over = (long) (part * total);
+    return switch (curriculum) {
+      case "linear" -> new Curriculum(peak, over, Curve.LINEAR);
+      case "1-sqrt" -> new Curriculum(peak, over, Curve.ONE_MINUS_SQRT);
+      case "none" -> Curriculum.none(peak);
+      case null -> {
+        if (fraction != null) {
+          throw new IllegalArgumentException("--fraction: expected --curriculum linear or 1-sqrt");
+        }
+        yield Curriculum.none(peak);
+      }
+      default ->
+          throw new IllegalArgumentException(
+              "--curriculum " + curriculum + ": expected none, linear or 1-sqrt");
+    };
+  }
+}

@@ -1,0 +1,20 @@
+package rondo.engine;
+
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import rondo.engine.device.Device;
+import rondo.engine.device.Devices;
+
+/** The devices that tests run on. */
+public final class TestDevices {
+  private TestDevices() {}
+
+  /** The device of that name on two threads; the test is skipped where it is not usable. */
+  public static Device open(String name) {
+    try {
+      return Devices.open(name, 2);
+    } catch (IllegalStateException e) {
+      return abort(e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package rondo.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import rondo.engine.device.Devices;
+
+/** Bad input to a run: one line that says what, where and what was expected. */
+class BadRunTest {
+  @TempDir Path folder;
+
+  private String error(TinyRun run, String... overrides) {
+    try (var device = Devices.open("auto", 1)) {
+      var e =
+          assertThrows(
+              RuntimeException.class,
+              () -> run.run(device, List.of(overrides), Listener.none()));
+      var message = String.valueOf(e.getMessage());
+      assertEquals(1, message.lines().count(), message);
+      return message;
+    }
+  }
+
+  @Test
+  void aTokenOutsideTheVocabularyIsNamedWithItsRow() throws IOException {
+    var run = new TinyRun(folder);
+    Files.writeString(folder.resolve("rows.jsonl"), "{\"input_ids\": [1, 2, 23, 4, 5, 6, 7, 8, 9]}\n");
+    var message = error(run);
+    assertTrue(message.contains("23") && message.contains("rows.jsonl"), message);
+  }
+
+  @Test
+  void emptyDataIsNamed() throws IOException {
+    var run = new TinyRun(folder);
+    Files.writeString(folder.resolve("rows.jsonl"), "");
+    var message = error(run);
+    assertTrue(message.contains("rows.jsonl"), message);
+  }
+
+  @Test
+  void rowsLongerThanTheModelsPositionsAreRefused() throws IOException {
+    var message = error(new TinyRun(folder), "data.sequence_length=17");
+    assertTrue(message.contains("at most the model's 16 positions"), message);
+  }
+
+  @Test
+  void aModelThatIsNotThereIsNamed() throws IOException {
+    var message = error(new TinyRun(folder), "model=" + folder.resolve("nowhere"), "init=weights");
+    assertTrue(message.contains("nowhere"), message);
+  }
+
+  @Test
+  void aLossThatIsNotFiniteStopsTheRunAndNamesTheStep() throws IOException {
+    var message = error(new TinyRun(folder), "optimizer.lr=1e38", "optimizer.adamw.lr=1e38");
+    assertTrue(message.startsWith("step ") && message.contains("is "), message);
+  }
+
+  private static Listener endingAfter(long step) {
+    return new Listener() {
+      @Override
+      public void note(String line) {}
+
+      @Override
+      public void started(long first, long steps) {}
+
+      @Override
+      public void step(StepReport report) {
+        if (report.step() == step) {
+          throw new IllegalStateException("ended");
+        }
+      }
+    };
+  }
+
+  /** A file larger than the limit is a write that fails, as on a full disk. */
+  @Test
+  void aFullDiskInTheMiddleOfACheckpointLeavesThePreviousOneWhole() throws Exception {
+    var run = new TinyRun(folder);
+    try (var device = Devices.open("plain", 1)) {
+      assertThrows(
+          IllegalStateException.class, () -> run.run(device, List.of(), endingAfter(7)));
+    }
+    var java = Path.of(System.getProperty("java.home"), "bin", "java");
+    var process =
+        new ProcessBuilder(
+                "bash",
+                "-c",
+                "ulimit -f 20; exec \"$@\"",
+                "bash",
+                java.toString(),
+                "-XX:-UsePerfData",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty(
+                    "surefire.test.class.path", System.getProperty("java.class.path")),
+                "rondo.train.FullDisk",
+                run.recipe.toString())
+            .redirectErrorStream(true)
+            .start();
+    var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(3, process.waitFor(), output);
+    assertTrue(output.contains("cannot"), output);
+    var started = new ArrayList<Long>();
+    try (var device = Devices.open("plain", 1)) {
+      run.run(
+          device,
+          List.of(),
+          new Listener() {
+            @Override
+            public void note(String line) {}
+
+            @Override
+            public void started(long step, long steps) {
+              started.add(step);
+            }
+
+            @Override
+            public void step(StepReport report) {}
+          });
+    }
+    assertEquals(List.of(6L), started, "the checkpoint from before the disk was full");
+    try (var left = Files.list(run.out())) {
+      assertEquals(0, left.filter(p -> p.getFileName().toString().endsWith(".tmp")).count());
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package rondo.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import rondo.optim.OptimizerConfig.AdamWConfig;
+
+class RecipeTest {
+  @TempDir Path folder;
+  private TinyRun run;
+
+  @BeforeEach
+  void write() throws IOException {
+    run = new TinyRun(folder);
+  }
+
+  private Recipe read(String... overrides) {
+    return Recipe.read(run.recipe, List.of(overrides));
+  }
+
+  private String error(String... overrides) {
+    var e = assertThrows(IllegalArgumentException.class, () -> read(overrides));
+    assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+    return e.getMessage();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          stepz=3                        | unknown key stepz; the nearest known one is steps
+          optimizer.momentumm=0.9        | the nearest known one is optimizer.momentum
+          data.sequence_len=4            | the nearest known one is data.sequence_length
+          steps=many                     | steps: many: expected a number
+          steps=2.5                      | expected a whole number of at least 1
+          batch.micro=3                  | batch.micro: 3: expected a divisor of the 4 sequences
+          depth.sampler=poisson          | expected lognormal-poisson or fixed
+          precision=bf16                 | bf16 activations need a GPU device
+          schedule.warmup.fraction=1.5   | a number from 0 to 1
+          optimizer.name=sgd             | expected muon or adamw
+          data.train=[]                  | at least one {path: …}
+          model=                         | model (a folder) or preset (a name), one of them
+          clip=-1                        | a number of at least 0
+          steps                          | expected key.path=value
+          """)
+  void wrongRecipesAreOneLine(String override, String expected) {
+    var message = error(override);
+    assertTrue(message.startsWith("recipe: "), message);
+    assertTrue(message.contains(expected), message);
+  }
+
+  @Test
+  void aWarmupAndDecayLongerThanTheRunAreRefused() {
+    var message = error("schedule.warmup={steps: 8}", "schedule.decay={steps: 8}");
+    assertTrue(message.contains("at most 4 after the warmup"), message);
+  }
+
+  @Test
+  void overridesReplaceAddAndRemoveKeys() {
+    var recipe = read("steps=40", "optimizer={name: adamw, lr: 0.5}", "seed=");
+    assertEquals(40, recipe.steps());
+    assertEquals(0.5, ((AdamWConfig) recipe.optimizer()).lr());
+    assertEquals(74, recipe.seed(), "the default");
+  }
+
+  @Test
+  void fractionsOfStepsAreRoundedUp() {
+    var recipe = read("steps=30", "schedule.warmup.fraction=0.05", "schedule.decay.fraction=0.5");
+    assertEquals(2, recipe.schedule().warmup());
+    assertEquals(15, recipe.schedule().decay());
+    assertEquals(15, recipe.depth().curriculum().steps());
+  }
+
+  @Test
+  void aMissingFileIsNamed() {
+    var e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> Recipe.read(folder.resolve("none.yaml"), List.of()));
+    assertTrue(e.getMessage().endsWith("none.yaml: no such file"), e.getMessage());
+  }
+}

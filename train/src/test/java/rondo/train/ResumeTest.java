@@ -1,0 +1,198 @@
+package rondo.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import rondo.engine.device.Device;
+import rondo.engine.device.Devices;
+import rondo.nn.checkpoint.CheckpointException;
+import tools.jackson.databind.ObjectMapper;
+
+class ResumeTest {
+  @TempDir Path folder;
+
+  /** Stands for a kill: nothing of the trainer runs after it. */
+  private static final class Killed extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  private static Listener killAt(long step) {
+    return new Listener() {
+      @Override
+      public void note(String line) {
+        System.out.println(line);
+      }
+
+      @Override
+      public void started(long first, long steps) {}
+
+      @Override
+      public void step(StepReport report) {
+        if (report.step() == step) {
+          throw new Killed();
+        }
+      }
+    };
+  }
+
+  private static Device device(int threads) {
+    return Devices.open("auto", threads);
+  }
+
+  @Test
+  void aRunKilledAtAnyStepAndResumedOnAnotherNumberOfThreadsGivesTheSameBits() throws Exception {
+    var whole = new TinyRun(folder.resolve("whole"));
+    List<StepReport> expected;
+    try (var device = device(2)) {
+      expected = whole.run(device);
+    }
+    long seed = 20261121;
+    System.out.println("seed " + seed);
+    var random = new SplittableRandom(seed);
+    for (int round = 0; round < 4; round++) {
+      var run = new TinyRun(folder.resolve("killed" + round));
+      long at = random.nextLong(TinyRun.STEPS);
+      try (var device = device(1)) {
+        assertThrows(Killed.class, () -> run.run(device, List.of(), killAt(at)));
+      }
+      try (var device = device(3)) {
+        run.run(device);
+      }
+      var lines = Files.readAllLines(run.out().resolve("metrics.jsonl"));
+      assertEquals(TinyRun.STEPS, lines.size(), "killed at step " + at);
+      var json = new ObjectMapper();
+      for (int i = 0; i < lines.size(); i++) {
+        var line = json.readTree(lines.get(i));
+        assertEquals(i, line.path("step").asInt());
+        assertEquals(expected.get(i).loss(), line.path("loss").asDouble(), "loss of step " + i);
+        assertEquals(expected.get(i).gradNorm(), line.path("grad_norm").asDouble());
+      }
+      var a = TinyRun.weights(whole.out());
+      var b = TinyRun.weights(run.out());
+      for (int i = 0; i < a.size(); i++) {
+        assertArrayEquals(a.get(i), b.get(i), "killed at step " + at);
+      }
+    }
+  }
+
+  @Test
+  void theNewestWholeCheckpointWinsAndABrokenOneIsTold() throws Exception {
+    var run = new TinyRun(folder);
+    var notes = new ArrayList<String>();
+    try (var device = device(1)) {
+      run.run(device);
+      var newest = run.out().resolve("step-12/model.safetensors");
+      var bytes = Files.readAllBytes(newest);
+      Files.write(newest, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+      Files.createDirectories(run.out().resolve(".step-15.tmp"));
+      var again = new ArrayList<Long>();
+      run.run(
+          device,
+          List.of(),
+          new Listener() {
+            @Override
+            public void note(String line) {
+              notes.add(line);
+            }
+
+            @Override
+            public void started(long step, long steps) {
+              again.add(step);
+            }
+
+            @Override
+            public void step(StepReport report) {}
+          });
+      assertEquals(List.of(9L), again);
+    }
+    assertTrue(notes.getFirst().contains("is not whole"), notes.toString());
+    assertTrue(notes.getFirst().contains("model.safetensors has"), notes.toString());
+    assertTrue(notes.get(1).contains("goes on from"), notes.toString());
+  }
+
+  @Test
+  void onlyTheNewestCheckpointsAreKept() throws IOException {
+    var run = new TinyRun(folder);
+    try (var device = device(1)) {
+      run.run(device, List.of("checkpoint.keep=2"), Listener.none());
+    }
+    assertFalse(Files.exists(run.out().resolve("step-6")));
+    assertTrue(Files.exists(run.out().resolve("step-9")));
+    assertTrue(Files.exists(run.out().resolve("step-12")));
+  }
+
+  @Test
+  void aCheckpointOfAnotherRecipeIsRefusedWithTheDifferenceNamed() throws IOException {
+    var run = new TinyRun(folder);
+    try (var device = device(1)) {
+      run.run(device);
+      var e =
+          assertThrows(
+              CheckpointException.class,
+              () -> run.run(device, List.of("optimizer.lr=0.02"), Listener.none()));
+      assertTrue(e.getMessage().contains("optimizer.lr was 0.01 and is 0.02"), e.getMessage());
+    }
+  }
+
+  @Test
+  void askedToStopARunWritesACheckpointAndGoesOnLater() throws IOException {
+    var run = new TinyRun(folder);
+    try (var device = device(1)) {
+      var trainers = new ArrayList<Trainer>();
+      var listener =
+          new Listener() {
+            @Override
+            public void note(String line) {}
+
+            @Override
+            public void started(long step, long steps) {}
+
+            @Override
+            public void step(StepReport report) {
+              if (report.step() == 3) {
+                trainers.getFirst().stop();
+              }
+            }
+          };
+      try (var trainer =
+          new Trainer(Recipe.read(run.recipe, List.of()), device, listener)) {
+        trainers.add(trainer);
+        trainer.run();
+        assertEquals(5, trainer.step(), "the stop is seen after the step that follows");
+      }
+      assertEquals(TinyRun.STEPS - 5, run.run(device).size());
+    }
+  }
+
+  @Test
+  void gradientAccumulationGivesTheLossesOfOneLargeBatch() throws IOException {
+    var fixed =
+        List.of(
+            "depth.sampler=fixed",
+            "depth.state=zero",
+            "data.shuffle=false",
+            "steps=4",
+            "optimizer.newton_schulz.precision=f32");
+    try (var device = device(2)) {
+      var one = new TinyRun(folder.resolve("one")).run(device, fixed, Listener.none());
+      var micro = new ArrayList<>(fixed);
+      micro.add("batch.micro=2");
+      var two = new TinyRun(folder.resolve("two")).run(device, micro, Listener.none());
+      for (int i = 0; i < one.size(); i++) {
+        assertEquals(one.get(i).loss(), two.get(i).loss(), 5e-5, "step " + i);
+        assertEquals(one.get(i).gradNorm(), two.get(i).gradNorm(), 1e-3, "step " + i);
+      }
+    }
+  }
+}

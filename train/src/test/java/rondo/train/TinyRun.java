@@ -1,0 +1,112 @@
+package rondo.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import rondo.engine.device.Device;
+import rondo.nn.checkpoint.SafetensorsFile;
+
+/** A run of a few steps on a tiny random model, as files. */
+final class TinyRun {
+  static final int STEPS = 12;
+
+  final Path folder;
+  final Path recipe;
+
+  /** Writes model shape, rows and recipe into a folder. */
+  TinyRun(Path folder) throws IOException {
+    this.folder = folder;
+    recipe = folder.resolve("recipe.yaml");
+    Files.createDirectories(folder.resolve("shape"));
+    Files.writeString(folder.resolve("shape/config.json"), CONFIG);
+    Files.writeString(folder.resolve("rows.jsonl"), rows(40, 9, 23, 5));
+    Files.writeString(recipe, RECIPE.replace("FOLDER", folder.toString()));
+  }
+
+  static String rows(int count, int length, int vocabulary, long seed) {
+    var random = new SplittableRandom(seed);
+    var text = new StringBuilder();
+    for (int i = 0; i < count; i++) {
+      var row = new ArrayList<Integer>();
+      for (int j = 0; j < length; j++) {
+        row.add(random.nextInt(vocabulary));
+      }
+      text.append("{\"input_ids\": ").append(row).append("}\n");
+    }
+    return text.toString();
+  }
+
+  Path out() {
+    return folder.resolve("run");
+  }
+
+  /** Runs to the end, or until the listener throws. */
+  List<StepReport> run(Device device, List<String> overrides, Listener listener) {
+    var reports = new ArrayList<StepReport>();
+    var both =
+        new Listener() {
+          @Override
+          public void note(String line) {
+            listener.note(line);
+          }
+
+          @Override
+          public void started(long step, long steps) {
+            listener.started(step, steps);
+          }
+
+          @Override
+          public void step(StepReport report) {
+            reports.add(report);
+            listener.step(report);
+          }
+        };
+    try (var trainer = new Trainer(Recipe.read(recipe, overrides), device, both)) {
+      trainer.run();
+    }
+    return reports;
+  }
+
+  List<StepReport> run(Device device) {
+    return run(device, List.of(), Listener.none());
+  }
+
+  /** All weights after the last step. */
+  static List<float[]> weights(Path out) {
+    try (var file =
+        SafetensorsFile.open(out.resolve("step-" + STEPS).resolve("model.safetensors"))) {
+      return file.tensors().values().stream().map(t -> t.readFloats()).toList();
+    }
+  }
+
+  private static final String CONFIG =
+      """
+      {"architectures": ["RavenForCausalLM"], "model_type": "huginn_raven", "n_embd": 24,
+       "n_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "intermediate_size": 40,
+       "n_layers": 4, "n_layers_in_prelude": 1, "n_layers_in_recurrent_block": 2,
+       "n_layers_in_coda": 1, "vocab_size": 23, "padded_vocab_size": 23, "norm_eps": 1e-5,
+       "rope_theta": 10000.0, "tie_embeddings": false, "qk_bias": false, "bias": false,
+       "mean_recurrence": 4, "mean_backprop_depth": 2, "block_size": 16,
+       "max_position_embeddings": 16, "init_values": {"embed_scale": 1.0, "std": 0.0087},
+       "torch_dtype": "float32"}
+      """;
+
+  private static final String RECIPE =
+      """
+      model: FOLDER/shape
+      init: random
+      out: FOLDER/run
+      data:
+        train: [{path: FOLDER/rows.jsonl}]
+        sequence_length: 8
+      batch: {sequences: 4}
+      steps: 12
+      depth: {mean: 4, backprop: 2, curriculum: {curve: 1-sqrt, fraction: 0.5}}
+      optimizer: {lr: 0.01, adamw: {lr: 0.003, eps: 1e-8}}
+      checkpoint: {every: 3, keep: 3}
+      seed: 7
+      """;
+}
