@@ -11,4 +11,7 @@ module rondo.engine {
   exports rondo.engine.device;
   exports rondo.engine.random;
   exports rondo.engine.weights;
+  // The profile of a step times each launch.
+  exports rondo.engine.nativelib to
+      rondo.bench;
 }

@@ -11,6 +11,7 @@ import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
 import rondo.engine.nativelib.Functions;
 import rondo.engine.nativelib.Kernels;
+import rondo.engine.nativelib.Library;
 import rondo.engine.plain.PlainFunctions;
 
 /**
@@ -52,11 +53,15 @@ public final class Device implements AutoCloseable {
     return threads;
   }
 
-  /** A zeroed region. */
+  /** A zeroed region, to be closed before this device. */
   public Region allocate(String regionName, long bytes) {
     var arena = Arena.ofShared();
-    // At least one element, so that empty regions need no special case.
-    return new Region(regionName, arena.allocate(Math.max(bytes, 64), 256), arena);
+    long size = Math.max(bytes, 64); // empty regions need no special case
+    var memory =
+        functions instanceof Library library
+            ? library.allocate(size, arena)
+            : arena.allocate(size, 256);
+    return new Region(regionName, memory, arena);
   }
 
   /**

@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * The operations needed to get from some values of a graph to others, with every temporary placed
@@ -111,12 +112,21 @@ public record Program(
       var wanted = new HashSet<Integer>();
       var accumulated = new HashSet<Integer>();
       var after = new ArrayList<Step>();
+      // A kernel has one flag for all that it can accumulate.
+      boolean together =
+          IntStream.range(0, node.outputs().size())
+              .filter(node.op()::accumulates)
+              .mapToObj(node.outputs()::get)
+              .mapToInt(Tensor::id)
+              .allMatch(
+                  id ->
+                      toAdd.contains(id) && !results.contains(id) && !readers.containsKey(id));
       for (int i = 0; i < node.outputs().size(); i++) {
         var t = node.outputs().get(i);
         boolean read = readers.containsKey(t.id());
         if (toAdd.contains(t.id())) {
           wanted.add(i);
-          if (!read && node.op().accumulates(i)) {
+          if (together && node.op().accumulates(i)) {
             accumulated.add(i);
           } else {
             after.add(new AddInto(t));

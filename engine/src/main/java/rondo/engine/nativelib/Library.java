@@ -372,18 +372,24 @@ public final class Library implements Functions, AutoCloseable {
     }
   }
 
-  /** Zeroed device memory; the segment is sized, which on a GPU does not make it readable. */
-  public MemorySegment allocate(long bytes) {
+  /**
+   * Zeroed device memory that lives as long as an arena, which has to be closed before this library.
+   * The segment is sized, which on a GPU does not make it readable.
+   */
+  public MemorySegment allocate(long bytes, Arena lifetime) {
     try (var arena = Arena.ofConfined()) {
       var out = arena.allocate(ADDRESS);
       check((int) allocateHandle.get().invokeExact(stream, bytes, out));
-      return out.get(ADDRESS, 0);
+      return out.get(ADDRESS, 0).reinterpret(bytes, lifetime, memory -> release(memory, bytes));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
-  public void release(MemorySegment memory, long bytes) {
+  private void release(MemorySegment memory, long bytes) {
+    if (stream.address() == 0) {
+      throw new IllegalStateException("device memory must be closed before its device");
+    }
     try {
       check((int) releaseHandle.get().invokeExact(stream, memory, bytes));
     } catch (Throwable t) {
