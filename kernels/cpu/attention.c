@@ -8,6 +8,7 @@
  * Moves q, k, v once a task and out once; bound by arithmetic. Limits: head_dim at most MOST_HEAD_DIM.
  */
 #include "attention.h"
+#include "glibc.h"
 
 /* Floats of packed keys, and of values. */
 enum { STORED_FLOATS = 128 * 1024, MOST_GROUP = 256 };

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "glibc.h"
 #include "product.h"
 #include "simd.h"
 

@@ -9,7 +9,7 @@
 #include "product.h"
 #include "simd.h"
 
-enum { FEW = 12, COLUMNS = 4, GROUP = 3, CHUNK_ELEMENTS = 65536, MOST_DEPTH = 32768 };
+enum { FEW = 16, COLUMNS = 4, GROUP = 3, CHUNK_ELEMENTS = 65536, MOST_DEPTH = 32768 };
 
 _Static_assert(FEW * MOST_DEPTH <= RONDO_THREAD_SCRATCH, "widened rows fit");
 

@@ -14,7 +14,8 @@
 #include "product.h"
 #include "tile.h"
 
-enum { KC = 256, MC = 96, BF16_COLUMNS = 256, SPAN = 512 };
+enum { KC = 256, MC = 96, BF16_COLUMNS = 256, SPAN = 256 };
+enum { LEAST_PANEL = 256 * 1024, MOST_PANEL = 1024 * 1024 };
 /* Parts of a thread's scratch: packed a, f32 tile of a bf16 result, packed b when the thread works alone. */
 enum { A_FLOATS = MC * KC + 64, C_FLOATS = MC * BF16_COLUMNS, B_FLOATS = RONDO_THREAD_SCRATCH - A_FLOATS - C_FLOATS };
 
@@ -197,15 +198,17 @@ static void run(rondo_stream *s, int64_t chunks, int64_t work, rondo_task *task,
 void K(blocked_product)(rondo_stream *s, const struct product *job, float *scratch)
 {
     struct panel panel = {.job = job};
-    int64_t room = s ? RONDO_SHARED_SCRATCH : B_FLOATS;
-    panel.b = s ? rondo_shared_scratch(s) : scratch + A_FLOATS + C_FLOATS;
     int narrow = job->out_type == RONDO_BF16;
+    /* A panel is small enough to stay in the last-level cache, smaller still where few rows repay its way through memory. */
+    int64_t room = s ? least(MOST_PANEL, most(job->m * 2048, LEAST_PANEL)) : B_FLOATS;
+    if (narrow && s) room = most(room, least(job->k * 4 * NR, RONDO_SHARED_SCRATCH));
+    panel.b = s ? rondo_shared_scratch(s) : scratch + A_FLOATS + C_FLOATS;
     /* A depth that leaves fewer than four slivers is cut: later parts add to the first (f32 results only, see matmul.c). */
     int64_t part = narrow ? job->k : most(1, least(job->k, room / (4 * NR)));
     /* Rows of a task: enough tasks for several threads, whole register tiles. */
     panel.rows = least(MC, most(round_up(pieces(job->m, 16), MR), least(4 * MR, MC)));
     panel.row_tasks = pieces(job->m, panel.rows);
-    panel.span = narrow ? BF16_COLUMNS : panel.row_tasks >= 16 ? job->n : SPAN;
+    panel.span = narrow ? BF16_COLUMNS : panel.row_tasks >= 8 ? job->n : SPAN;
     for (int64_t start = 0; start < job->k; start += part) {
         panel.depth_start = start;
         panel.depth = least(part, job->k - start);

@@ -8,6 +8,7 @@
  *
  * Workers look for work for some tens of microseconds, then sleep. One thread uses a stream at a time.
  */
+#include "glibc.h"
 #include "stream.h"
 
 #include <pthread.h>

@@ -8,12 +8,8 @@ import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.stream.DoubleStream;
-import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
@@ -34,27 +30,6 @@ final class Charts {
   private static final int WIDEST_NAME = 480;
 
   private static final int GAP = 40;
-  private static final Font NAMES = font(Font.BOLD, 23);
-
-  private static final Color INK = new Color(0x22, 0x26, 0x2b);
-  private static final Color GREY = new Color(0x6b, 0x72, 0x79);
-  private static final Color GRID = new Color(0xe4, 0xe7, 0xea);
-
-  /** Okabe and Ito's colours, which colour-blind people can tell apart; the yellow is left out. */
-  private static final Color[] UNORDERED = {
-    new Color(0x00, 0x72, 0xb2),
-    new Color(0xd5, 0x5e, 0x00),
-    new Color(0x00, 0x9e, 0x73),
-    new Color(0xcc, 0x79, 0xa7),
-    new Color(0x56, 0xb4, 0xe9),
-    new Color(0xe6, 0x9f, 0x00)
-  };
-
-  /** The ends of a scale for series that have an order, through {@link #MIDDLE}. */
-  private static final Color LOW = new Color(0x5c, 0xb8, 0x85);
-
-  private static final Color MIDDLE = new Color(0x23, 0x8a, 0x9d);
-  private static final Color HIGH = new Color(0x3b, 0x1f, 0x69);
 
   static {
     System.setProperty("java.awt.headless", "true");
@@ -63,7 +38,24 @@ final class Charts {
   private Charts() {}
 
   /** A series over recurrences. */
-  record Line(String name, double[] recurrences, double[] values) {}
+  record Line(String name, List<Double> recurrences, List<Double> values) {
+    Line {
+      recurrences = List.copyOf(recurrences);
+      values = List.copyOf(values);
+      if (recurrences.isEmpty() || recurrences.size() != values.size()) {
+        throw new IllegalArgumentException(
+            name + ": " + recurrences.size() + " recurrences, " + values.size() + " values");
+      }
+    }
+
+    Line(String name, double[] recurrences, double[] values) {
+      this(name, list(recurrences), list(values));
+    }
+
+    private static List<Double> list(double[] values) {
+      return DoubleStream.of(values).boxed().toList();
+    }
+  }
 
   /** A value that has no recurrences, such as that of a fixed-depth model. */
   record Level(String name, double value) {}
@@ -118,34 +110,30 @@ final class Charts {
           RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
       g.setColor(Color.WHITE);
       g.fillRect(0, 0, WIDTH, HEIGHT);
-      g.setFont(NAMES);
-      int room = GAP + names(figure).mapToInt(g.getFontMetrics()::stringWidth).max().orElse(0);
-      var chart = chart(figure, WIDTH - Math.min(room, WIDEST_NAME));
+      var chart = chart(figure, WIDTH - Math.min(GAP + NameTags.width(g, figure), WIDEST_NAME));
       g.drawImage(BitmapEncoder.getBufferedImage(chart), 0, HEAD, null);
       head(g, figure);
-      names(g, figure, chart);
+      NameTags.draw(g, figure, chart, HEAD, WIDTH);
     } finally {
       g.dispose();
     }
     return image;
   }
 
-  private static Stream<String> names(Figure figure) {
-    return Stream.concat(
-        figure.lines.stream().map(Line::name), figure.levels.stream().map(Level::name));
-  }
-
-  private static Font font(int style, int size) {
-    return new Font(Font.SANS_SERIF, style, size);
-  }
-
   private static void head(Graphics2D g, Figure figure) {
-    g.setColor(INK);
-    g.setFont(font(Font.BOLD, 38));
-    g.drawString(figure.title, 40, 62);
-    g.setColor(GREY);
-    g.setFont(font(Font.PLAIN, 24));
-    g.drawString(figure.subtitle, 40, 102);
+    g.setColor(Palette.INK);
+    fitted(g, figure.title, Font.BOLD, 38, 62);
+    g.setColor(Palette.GREY);
+    fitted(g, figure.subtitle, Font.PLAIN, 24, 102);
+  }
+
+  /** Text as large as {@code size} and the picture's width allow. */
+  private static void fitted(Graphics2D g, String text, int style, int size, int y) {
+    g.setFont(Palette.font(style, size));
+    for (int s = size; s > 12 && g.getFontMetrics().stringWidth(text) > WIDTH - 80; s--) {
+      g.setFont(Palette.font(style, s));
+    }
+    g.drawString(text, 40, y);
   }
 
   private static XYChart chart(Figure figure, int width) {
@@ -167,19 +155,16 @@ final class Charts {
               new double[] {from, to},
               new double[] {level.value, level.value});
       series.setMarker(SeriesMarkers.NONE);
-      series.setLineColor(GREY);
+      series.setLineColor(Palette.GREY);
       series.setLineStyle(
           new BasicStroke(
               3, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10, new float[] {12, 9}, 0));
     }
     for (int i = 0; i < figure.lines.size(); i++) {
       var line = figure.lines.get(i);
-      var x = new double[line.recurrences.length];
-      for (int j = 0; j < x.length; j++) {
-        x[j] = log2(line.recurrences[j]);
-      }
+      var x = line.recurrences.stream().map(Charts::log2).toList();
       var series = chart.addSeries("line " + i, x, line.values);
-      var color = color(figure, i);
+      var color = Palette.color(figure, i);
       series.setLineColor(color);
       series.setMarkerColor(color);
       series.setMarker(SeriesMarkers.CIRCLE);
@@ -195,17 +180,17 @@ final class Charts {
     s.setPlotBorderVisible(false);
     s.setChartTitleVisible(false);
     s.setLegendVisible(false);
-    s.setChartFontColor(INK);
-    s.setAxisTitleFont(font(Font.PLAIN, 26));
-    s.setAxisTickLabelsFont(font(Font.PLAIN, 24));
-    s.setAxisTickLabelsColor(INK);
-    s.setAxisTickMarksColor(GREY);
+    s.setChartFontColor(Palette.INK);
+    s.setAxisTitleFont(Palette.font(Font.PLAIN, 26));
+    s.setAxisTickLabelsFont(Palette.font(Font.PLAIN, 24));
+    s.setAxisTickLabelsColor(Palette.INK);
+    s.setAxisTickMarksColor(Palette.GREY);
     s.setAxisTicksLineVisible(false);
     s.setAxisTicksMarksVisible(false);
     s.setYAxisLabelAlignment(TextAlignment.Right);
     s.setAxisTickPadding(10);
     s.setAxisTitlePadding(16);
-    s.setPlotGridLinesColor(GRID);
+    s.setPlotGridLinesColor(Palette.GRID);
     s.setPlotGridLinesStroke(new BasicStroke(2));
     s.setPlotGridVerticalLinesVisible(false);
     s.setPlotContentSize(0.97);
@@ -220,8 +205,10 @@ final class Charts {
       s.setYAxisMin(0.0);
       s.setYAxisMax(1.0);
       s.setYAxisTickLabelsFormattingFunction(v -> Math.round(100 * v) + " %");
-    } else {
-      var values = values(figure).filter(Double::isFinite).summaryStatistics();
+      return;
+    }
+    var values = values(figure).filter(Double::isFinite).summaryStatistics();
+    if (values.getCount() > 0) {
       double range = Math.max(values.getMax() - values.getMin(), 1e-3 * values.getMax());
       s.setYAxisMin(values.getMin() - 0.06 * range);
       s.setYAxisMax(values.getMax() + 0.04 * range);
@@ -232,7 +219,7 @@ final class Charts {
 
   private static DoubleStream values(Figure figure) {
     return DoubleStream.concat(
-        figure.lines.stream().flatMapToDouble(line -> Arrays.stream(line.values)),
+        figure.lines.stream().flatMapToDouble(line -> line.values.stream().mapToDouble(v -> v)),
         figure.levels.stream().mapToDouble(Level::value));
   }
 
@@ -247,99 +234,17 @@ final class Charts {
 
   private static double firstLog(Figure figure) {
     return figure.lines.stream()
-        .mapToDouble(line -> log2(line.recurrences[0]))
+        .mapToDouble(line -> log2(line.recurrences.getFirst()))
         .min()
         .orElse(0);
   }
 
-  private static double lastLog(Figure figure) {
+  static double lastLog(Figure figure) {
     double last =
         figure.lines.stream()
-            .mapToDouble(line -> log2(line.recurrences[line.recurrences.length - 1]))
+            .mapToDouble(line -> log2(line.recurrences.getLast()))
             .max()
             .orElse(5);
     return Math.max(last, firstLog(figure) + 1);
-  }
-
-  private static Color color(Figure figure, int i) {
-    if (!figure.ordered) {
-      return UNORDERED[i % UNORDERED.length];
-    }
-    int steps = figure.lines.size() - 1;
-    double at = steps == 0 ? 1 : (double) i / steps;
-    return at < 0.5 ? mix(LOW, MIDDLE, 2 * at) : mix(MIDDLE, HIGH, 2 * at - 1);
-  }
-
-  private static Color mix(Color a, Color b, double part) {
-    return new Color(
-        (int) Math.round(a.getRed() + part * (b.getRed() - a.getRed())),
-        (int) Math.round(a.getGreen() + part * (b.getGreen() - a.getGreen())),
-        (int) Math.round(a.getBlue() + part * (b.getBlue() - a.getBlue())));
-  }
-
-  /** A name beside the end of its line. */
-  private static final class Tag {
-    final String text;
-    final Color color;
-    double y;
-
-    Tag(String text, Color color, double y) {
-      this.text = text;
-      this.color = color;
-      this.y = y;
-    }
-  }
-
-  private static void names(Graphics2D g, Figure figure, XYChart chart) {
-    g.setFont(NAMES);
-    var metrics = g.getFontMetrics();
-    var tags = new ArrayList<Tag>();
-    for (int i = 0; i < figure.lines.size(); i++) {
-      var line = figure.lines.get(i);
-      add(tags, chart, line.name, color(figure, i), line.values[line.values.length - 1]);
-    }
-    for (var level : figure.levels) {
-      add(tags, chart, level.name, GREY, level.value);
-    }
-    double top = HEAD + metrics.getHeight();
-    spread(tags, metrics.getHeight() + 4, top);
-    int x = (int) chart.getScreenXFromChart(lastLog(figure)) + 26;
-    for (var tag : tags) {
-      g.setColor(mix(tag.color, INK, 0.15)); // letters are thinner than lines
-      int base = (int) tag.y + metrics.getAscent() / 2 - 3;
-      g.drawString(fit(tag.text, metrics, WIDTH - x - 12), x, base);
-    }
-  }
-
-  private static void add(
-      List<Tag> tags, XYChart chart, String name, Color color, double value) {
-    if (Double.isFinite(value)) {
-      tags.add(new Tag(name, color, HEAD + chart.getScreenYFromChart(value)));
-    }
-  }
-
-  /** Moves names apart until none covers another, each as near to its line as that allows. */
-  private static void spread(List<Tag> tags, double gap, double top) {
-    tags.sort(Comparator.comparingDouble(tag -> tag.y));
-    for (int pass = 0; pass < 200; pass++) {
-      for (int i = 1; i < tags.size(); i++) {
-        double lack = gap - (tags.get(i).y - tags.get(i - 1).y);
-        if (lack > 0) {
-          tags.get(i).y += lack / 2;
-          tags.get(i - 1).y -= lack / 2;
-        }
-      }
-      if (!tags.isEmpty()) {
-        tags.getFirst().y = Math.max(top, tags.getFirst().y);
-      }
-    }
-  }
-
-  private static String fit(String text, java.awt.FontMetrics metrics, int width) {
-    var shown = text;
-    while (metrics.stringWidth(shown) > width && shown.length() > 2) {
-      shown = shown.substring(0, shown.length() - 2) + "…";
-    }
-    return shown;
   }
 }

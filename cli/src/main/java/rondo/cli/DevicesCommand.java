@@ -24,7 +24,7 @@ final class DevicesCommand extends Work {
     var json = Console.object();
     var list = json.putArray("devices");
     for (var report : reports) {
-      boolean chosen = report == auto;
+      boolean chosen = report.equals(auto);
       table.row(
           report.name(), chosen ? "auto" : report.usable() ? "usable" : "—", report.detail());
       list.addObject()

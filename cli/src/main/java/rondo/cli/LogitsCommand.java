@@ -84,10 +84,11 @@ final class LogitsCommand extends Work {
     if (recurrences != null) {
       depth = Numbers.atLeast("--recurrences", recurrences, 1);
     }
-    if ((long) rows.ids().length * config.vocabulary() > Integer.MAX_VALUE - 8) {
+    long elements = (long) rows.batch() * rows.time() * config.vocabulary();
+    if (elements > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException(
           "--token-ids: %s logits at once, expected fewer than 2^31: take fewer tokens"
-              .formatted(Numbers.count((long) rows.ids().length * config.vocabulary())));
+              .formatted(Numbers.count(elements)));
     }
     if (out != null) {
       Output.requireParent("--out", out);

@@ -32,6 +32,8 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       LossCommand.class,
       LogitsCommand.class,
+      QuickstartCommand.class,
+      StudyCommand.class,
       DevicesCommand.class
     })
 public final class Main implements Runnable {
@@ -39,13 +41,13 @@ public final class Main implements Runnable {
       names = {"-h", "--help"},
       usageHelp = true,
       description = "Show this help.")
-  private boolean help;
+  boolean help;
 
   @Option(
       names = {"-V", "--version"},
       versionHelp = true,
       description = "Show the version.")
-  private boolean version;
+  boolean version;
 
   @Spec private final CommandSpec spec = CommandSpec.create();
 

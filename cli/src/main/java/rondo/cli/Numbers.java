@@ -31,6 +31,10 @@ final class Numbers {
     return String.format(Locale.ROOT, flops >= 1e21 ? "%.5e" : "%.4e", flops).replace("e+", "e");
   }
 
+  static String flops(long flops) {
+    return flops((double) flops);
+  }
+
   static String decimal(double value, int places) {
     return String.format(Locale.ROOT, "%." + places + "f", value);
   }
@@ -40,7 +44,7 @@ final class Numbers {
     if (!(seconds < 1e12)) {
       return "unknown";
     }
-    if (seconds < 10) {
+    if (seconds < 10 && seconds != Math.rint(seconds)) {
       return decimal(seconds, seconds < 0.1 ? 4 : 2) + " s";
     }
     long s = Math.round(seconds);

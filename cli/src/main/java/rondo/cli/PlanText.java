@@ -44,7 +44,12 @@ final class PlanText {
             + memory(step));
     parts.add("FLOPs of that pass, and of an update\n" + flops(step, counts, flopsPerSecond));
     if (run != null) {
-      parts.add("The run\n" + run(run, flopsPerSecond));
+      boolean drawn = subject.config() instanceof RecurrentConfig;
+      parts.add(
+          "The run"
+              + (drawn ? " at the mean recurrence; lognormal-poisson draws average one more" : "")
+              + "\n"
+              + run(run, flopsPerSecond));
     }
     return String.join("\n\n", parts);
   }

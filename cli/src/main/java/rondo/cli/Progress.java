@@ -7,7 +7,7 @@ package rondo.cli;
 final class Progress implements AutoCloseable {
   private static final long LIVE = 100_000_000L;
   private static final long LOGGED = 60_000_000_000L;
-  private static final int BAR = 20;
+  private static final int BAR = 12;
 
   private final Console console;
   private final String unit;
@@ -49,12 +49,12 @@ final class Progress implements AutoCloseable {
     if (total > 0) {
       line.append('/').append(Numbers.count(total));
     }
-    if (!detail.isEmpty()) {
-      line.append("  ").append(detail);
-    }
     if (total > 0 && !last && done > first) {
       double left = (now - firstAt) / 1e9 / (done - first) * (total - done);
-      line.append("  ").append(Numbers.duration(Math.max(1, left))).append(" left");
+      line.append("  ").append(Numbers.duration(Math.ceil(left))).append(" left");
+    }
+    if (!detail.isEmpty()) {
+      line.append("  ").append(detail);
     }
     if (columns > 0) {
       live(total > 0 ? bar((double) done / total) + " " + line : line.toString());
@@ -84,11 +84,15 @@ final class Progress implements AutoCloseable {
   }
 
   /** Ends the live line, which stays. */
-  @Override
-  public void close() {
+  void end() {
     if (live) {
       console.note("");
       live = false;
     }
+  }
+
+  @Override
+  public void close() {
+    end();
   }
 }

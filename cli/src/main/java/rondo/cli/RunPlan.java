@@ -26,7 +26,7 @@ record RunPlan(long steps, long tokens, Curriculum curriculum, double published,
     if (step.keeps().size() == 1) { // of fixed depth
       double counted = steps * (passes * pass.flops() + step.update().flops());
       return new RunPlan(
-          steps, tokens, curriculum, PublishedFlops.fixed(counts, steps, tokens), counted);
+          steps, tokens, curriculum, PublishedFlops.fixed(counts, steps, (double) tokens), counted);
     }
     var curve =
         curriculum.curve() == Curve.ONE_MINUS_SQRT
@@ -34,7 +34,7 @@ record RunPlan(long steps, long tokens, Curriculum curriculum, double published,
             : PublishedFlops.Curve.LINEAR;
     double published =
         PublishedFlops.recurrent(
-            counts, steps, tokens, curriculum.peak(), backprop, curve, curriculum.steps());
+            counts, steps, (double) tokens, curriculum.peak(), backprop, curve, curriculum.steps());
     double counted = steps * (double) step.update().flops();
     long rising = Math.min(steps, curriculum.steps());
     for (long i = 0; i < rising; i++) {

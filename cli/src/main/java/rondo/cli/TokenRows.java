@@ -3,13 +3,32 @@ package rondo.cli;
 import java.util.ArrayList;
 import rondo.nn.checkpoint.ModelConfig;
 
-/**
- * Token ids from the command line as a batch of equal rows.
- *
- * @param ids row after row, [batch · time]
- */
-record TokenRows(int batch, int time, int[] ids) {
+/** Token ids from the command line as a batch of equal rows. */
+final class TokenRows {
   private static final String OPTION = "--token-ids";
+
+  private final int batch;
+  private final int time;
+  private final int[] ids;
+
+  private TokenRows(int batch, int time, int[] ids) {
+    this.batch = batch;
+    this.time = time;
+    this.ids = ids;
+  }
+
+  int batch() {
+    return batch;
+  }
+
+  int time() {
+    return time;
+  }
+
+  /** Row after row, [batch · time]. */
+  int[] ids() {
+    return ids.clone();
+  }
 
   /**
    * Reads {@code 1,2,3} or {@code 1,2;3,4} for a model.

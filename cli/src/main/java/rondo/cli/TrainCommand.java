@@ -64,7 +64,7 @@ final class TrainCommand extends Work {
         } finally {
           forget(hook);
         }
-        progress.close();
+        progress.end();
         report(console, recipe, trainer.step(), watcher.last);
       }
     } finally {
@@ -149,7 +149,7 @@ final class TrainCommand extends Work {
       progress.update(
           report.step() + 1,
           report.steps(),
-          "loss %s  %s tokens/s  r %s of mean %d"
+          "loss %s  %s tokens/s  r %s (mean %d)"
               .formatted(
                   Numbers.decimal(report.loss(), 4),
                   Numbers.count(Math.round(report.tokensPerSecond())),

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -16,26 +15,23 @@ import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import rondo.engine.graph.Graph;
 
 /** The absences that the design promises. */
 class ArchitectureTest {
+  /** Where the production classes are: a folder or a jar. */
   private static final JavaClasses ENGINE =
       new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .importPackages("rondo.engine");
+          .importUrl(Graph.class.getProtectionDomain().getCodeSource().getLocation());
 
   @Test
   void oneClassTouchesTheLinker() {
     var users =
         ENGINE.stream()
-            .filter(
-                c ->
-                    c.getDirectDependenciesFromSelf().stream()
-                        .anyMatch(
-                            d ->
-                                d.getTargetClass()
-                                    .getName()
-                                    .startsWith("java.lang.foreign.Linker")))
+            .filter(c ->
+                c.getDirectDependenciesFromSelf().stream()
+                    .anyMatch(
+                        d -> d.getTargetClass().getName().startsWith("java.lang.foreign.Linker")))
             .map(c -> c.getName().replaceAll("\\$.*", ""))
             .collect(Collectors.toSet());
     assertEquals(java.util.Set.of("rondo.engine.nativelib.Library"), users);
@@ -98,12 +94,14 @@ class ArchitectureTest {
   private static List<Path> sources() {
     // Tests run in the folder of their module.
     var root = Path.of("").toAbsolutePath();
-    if (!Files.isRegularFile(root.resolve("pom.xml")) || !Files.isDirectory(root.resolve("engine"))) {
+    if (!Files.isRegularFile(root.resolve("pom.xml"))
+        || !Files.isDirectory(root.resolve("engine"))) {
       root = root.resolveSibling(".").normalize();
     }
     try (var modules = Files.list(root)) {
       var files = new ArrayList<Path>();
-      for (var main : modules.map(m -> m.resolve("src/main/java")).filter(Files::isDirectory).toList()) {
+      for (var main :
+          modules.map(m -> m.resolve("src/main/java")).filter(Files::isDirectory).toList()) {
         try (var walk = Files.walk(main)) {
           walk.filter(f -> f.toString().endsWith(".java")).forEach(files::add);
         }

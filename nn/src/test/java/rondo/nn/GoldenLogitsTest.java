@@ -64,8 +64,7 @@ class GoldenLogitsTest {
               .get("logits_r4");
       assertClose(expected, "logits_r4_zero", zero);
       var numbers = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());
-      double loss =
-          loss(zero, expected.require("targets").readInts());
+      double loss = loss(zero, expected.require("targets").readInts());
       assertEquals(numbers.get("loss_r4_zero").asDouble(), loss, 1e-5, "loss_r4_zero");
     }
   }
@@ -98,8 +97,7 @@ class GoldenLogitsTest {
     var folder = Golden.folder(name);
     try (var device = Device.plain();
         var expected = WeightFiles.load(folder, device);
-        var base =
-            WeightFiles.load(Golden.folder(name.replace("retrofit", "base")), device)) {
+        var base = WeightFiles.load(Golden.folder(name.replace("retrofit", "base")), device)) {
       var origin = ((RecurrentConfig) expected.model().config()).origin();
       assertTrue(origin != null, "config.json has a surgery");
       assertEquals(6, ((BaseConfig) base.model().config()).layers());
@@ -107,8 +105,7 @@ class GoldenLogitsTest {
       try (var cut = Retrofit.of(base, origin.surgery(), adapter, origin.source(), device)) {
         assertEquals(expected.model().parameters(), cut.model().parameters());
         for (var p : expected.model().parameters()) {
-          assertArrayEquals(
-              device.floats(expected.of(p)), device.floats(cut.of(p)), p.name());
+          assertArrayEquals(device.floats(expected.of(p)), device.floats(cut.of(p)), p.name());
         }
       }
     }

@@ -83,10 +83,7 @@ final class Unrolled {
       given.forEach(t -> b.computeIfAbsent(t, _ -> memory.next(t.type())));
       results.forEach(t -> b.put(t, memory.next(t.type())));
       FixedStep.writePositions(
-          device,
-          weights.model().config(),
-          b.get(positions.positions()),
-          b.get(positions.table()));
+          device, weights.model().config(), b.get(positions.positions()), b.get(positions.table()));
       ids.forEach((t, v) -> device.write(b.get(t), v));
       values.forEach((t, v) -> device.write(b.get(t), v));
       device.bind(program, b, workspace).run();

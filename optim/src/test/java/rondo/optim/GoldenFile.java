@@ -17,7 +17,9 @@ import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
 import rondo.engine.graph.TensorType;
 
-/** The f32 tensors and the text of {@code shared/golden/optim}: this module reads no other files. */
+/**
+ * The f32 tensors and the text of {@code shared/golden/optim}: this module reads no other files.
+ */
 record GoldenFile(Map<String, Values> tensors, String json) {
   /** One tensor. */
   record Values(TensorType type, ByteBuffer bytes) {

@@ -129,8 +129,7 @@ class ScheduleTest {
   }
 
   private static void assertRefused(String part, org.junit.jupiter.api.function.Executable call) {
-    var message =
-        String.valueOf(assertThrows(IllegalArgumentException.class, call).getMessage());
+    var message = String.valueOf(assertThrows(IllegalArgumentException.class, call).getMessage());
     assertEquals(1, message.lines().count(), message);
     assertTrue(message.contains(part), "'" + message + "' lacks '" + part + "'");
   }

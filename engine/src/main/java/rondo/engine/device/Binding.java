@@ -33,7 +33,7 @@ final class Binding {
             (id, offset) -> operands.put(id, new Operand(workspace.memory().asSlice(offset), -1)));
     checkUpdates();
     checkViews(bindings);
-    checkOverlaps();
+    checkOverlaps(bindings);
   }
 
   private Operand operand(Tensor t, Map<Tensor, Buffer> bindings) {
@@ -101,16 +101,46 @@ final class Binding {
     }
   }
 
-  /** A result over a given value is legal only when its last read comes before the write. */
-  private void checkOverlaps() {
-    for (var result : program.results()) {
-      long address = address(result);
+  /** Results share memory only whole: with a given value after its last read, or by an update. */
+  private void checkOverlaps(Map<Tensor, Buffer> bindings) {
+    var results = program.results();
+    for (int i = 0; i < results.size(); i++) {
+      var result = results.get(i);
       for (var in : program.given()) {
-        if (address(in) == address && !program.mayOverwrite(in, result)) {
+        if (address(in) != address(result)) {
+          requireApart(result, in, bindings);
+        } else if (!program.mayOverwrite(in, result)) {
           throw new IllegalArgumentException(
               program.name() + ": " + result + " would overwrite " + in + " before its last read");
         }
       }
+      for (var other : results.subList(0, i)) {
+        if (!isUpdate(result)) {
+          requireApart(result, other, bindings);
+        }
+      }
+    }
+  }
+
+  private boolean isUpdate(Tensor t) {
+    return program.steps().stream()
+        .anyMatch(s ->
+            s instanceof Program.Run(var node, _, _)
+                && node.outputs().contains(t)
+                && node.op().updates(node.outputs().indexOf(t)) != null);
+  }
+
+  private void requireApart(Tensor a, Tensor b, Map<Tensor, Buffer> bindings) {
+    var first = bindings.get(a);
+    var second = bindings.get(b);
+    // Views of some columns interleave without sharing an element.
+    if (first != null
+        && second != null
+        && first.isDense()
+        && second.isDense()
+        && first.memory().asOverlappingSlice(second.memory()).isPresent()) {
+      throw new IllegalArgumentException(
+          program.name() + ": the memory of " + a + " overlaps that of " + b);
     }
   }
 

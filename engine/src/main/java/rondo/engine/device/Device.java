@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
 import rondo.engine.nativelib.Functions;
@@ -111,15 +112,16 @@ public final class Device implements AutoCloseable {
   // On the devices there are, memory is the host's own: arrays are copied directly.
 
   public void write(Buffer to, float... values) {
-    MemorySegment.copy(values, 0, sized(to, values.length), JAVA_FLOAT, 0, values.length);
+    MemorySegment.copy(
+        values, 0, sized(to, DType.F32, values.length), JAVA_FLOAT, 0, values.length);
   }
 
   public void write(Buffer to, int... values) {
-    MemorySegment.copy(values, 0, sized(to, values.length), JAVA_INT, 0, values.length);
+    MemorySegment.copy(values, 0, sized(to, DType.I32, values.length), JAVA_INT, 0, values.length);
   }
 
   public void write(Buffer to, long... values) {
-    MemorySegment.copy(values, 0, sized(to, values.length), JAVA_LONG, 0, values.length);
+    MemorySegment.copy(values, 0, sized(to, DType.I64, values.length), JAVA_LONG, 0, values.length);
   }
 
   public float[] floats(Buffer from) {
@@ -131,9 +133,10 @@ public final class Device implements AutoCloseable {
     return from.memory().getAtIndex(JAVA_FLOAT, index);
   }
 
-  private static MemorySegment sized(Buffer buffer, int length) {
-    if (buffer.type().shape().size() != length) {
-      throw new IllegalArgumentException(buffer.type() + " cannot take " + length + " elements");
+  private static MemorySegment sized(Buffer buffer, DType type, int length) {
+    if (buffer.dtype() != type || buffer.type().shape().size() != length) {
+      throw new IllegalArgumentException(
+          buffer.type() + " cannot take " + length + " elements of " + type);
     }
     return dense(buffer);
   }

@@ -35,11 +35,12 @@ public final class Region implements AutoCloseable {
    */
   public Buffer next(TensorType type) {
     long offset = used;
-    used += aligned(type.bytes());
-    if (used > bytes()) {
+    // The last one need not fill its alignment.
+    if (offset + type.bytes() > bytes()) {
       throw new IllegalStateException(
           "region " + name + ": " + type + " at " + offset + " exceeds its " + bytes() + " bytes");
     }
+    used += aligned(type.bytes());
     return at(offset, type);
   }
 

@@ -86,6 +86,11 @@ public record Program(
         throw new IllegalArgumentException(name + ": result " + t + " is not computed here");
       }
     }
+    for (var t : added) {
+      if (results.contains(t)) {
+        throw new IllegalArgumentException(name + ": " + t + " is both written and added");
+      }
+    }
     var steps = steps(nodes, ids(results), added);
     var placement = new Placement(given, results, added, steps);
     return new Program(
@@ -118,9 +123,7 @@ public record Program(
               .filter(node.op()::accumulates)
               .mapToObj(node.outputs()::get)
               .mapToInt(Tensor::id)
-              .allMatch(
-                  id ->
-                      toAdd.contains(id) && !results.contains(id) && !readers.containsKey(id));
+              .allMatch(id -> toAdd.contains(id) && !readers.containsKey(id));
       for (int i = 0; i < node.outputs().size(); i++) {
         var t = node.outputs().get(i);
         boolean read = readers.containsKey(t.id());

@@ -373,8 +373,8 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   /**
-   * Zeroed device memory that lives as long as an arena, which has to be closed before this library.
-   * The segment is sized, which on a GPU does not make it readable.
+   * Zeroed device memory that lives as long as an arena, which has to be closed before this
+   * library. The segment is sized, which on a GPU does not make it readable.
    */
   public MemorySegment allocate(long bytes, Arena lifetime) {
     try (var arena = Arena.ofConfined()) {

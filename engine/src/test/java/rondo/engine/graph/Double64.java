@@ -224,10 +224,7 @@ final class Double64 {
 
   /** [mean loss, counted rows]. */
   private double[] loss(LinearCrossEntropy l) {
-    var logits =
-        product(
-            new MatMul(
-                l.x(), false, l.head(), true, false, 1, null, 0, false));
+    var logits = product(new MatMul(l.x(), false, l.head(), true, false, 1, null, 0, false));
     var targets = of(l.targets());
     int vocabulary = l.head().shape().dim(0);
     double sum = 0;

@@ -51,8 +51,7 @@ final class GradientSamples {
 
     Tensor i32(String name, int bound, int... dims) {
       var t = graph.input(name, TensorType.i32(dims));
-      inputs.put(
-          t, random.ints(t.shape().size(), 0, bound).asDoubleStream().toArray());
+      inputs.put(t, random.ints(t.shape().size(), 0, bound).asDoubleStream().toArray());
       return t;
     }
 
@@ -108,65 +107,143 @@ final class GradientSamples {
     var single = new Heads(3, 3, 4);
     return Stream.of(
         of("add", b -> b.loss(b.add(new Add(b.f32("a", 2, 3, 7), b.f32("b", 2, 3, 7))))),
-        of("add to itself", b -> {
-          var a = b.f32("a", 5, 7);
-          return b.loss(b.add(new Add(b.add(new Add(a, a)), a)));
-        }),
+        of(
+            "add to itself",
+            b -> {
+              var a = b.f32("a", 5, 7);
+              return b.loss(b.add(new Add(b.add(new Add(a, a)), a)));
+            }),
         of("scale", b -> b.loss(b.add(new Scale(b.f32("x", 5, 7), -0.7f)))),
-        new Case("cast there and back", 1e-2, b -> {
-          var low = b.add(new Cast(b.coarse("x", 5, 7), DType.BF16));
-          return b.loss(b.add(new Cast(low, DType.F32)));
-        }),
+        new Case(
+            "cast there and back",
+            1e-2,
+            b -> {
+              var low = b.add(new Cast(b.coarse("x", 5, 7), DType.BF16));
+              return b.loss(b.add(new Cast(low, DType.F32)));
+            }),
         of("gated silu", b -> b.loss(b.add(new GatedSilu(b.f32("x", 2, 3, 10))))),
-        of("product with transposed weight",
+        of(
+            "product with transposed weight",
             b -> b.loss(b.add(MatMul.linear(b.f32("x", 2, 3, 7), b.f32("w", 9, 7))))),
-        of("product with transposed weight and addend",
-            b -> b.loss(
-                b.add(MatMul.linear(b.f32("x", 2, 3, 7), b.f32("w", 9, 7), b.f32("c", 2, 3, 9))))),
-        of("product as stored", b -> b.loss(
-            b.add(new MatMul(
-                b.f32("x", 5, 7), false, b.f32("w", 7, 9), false, false, 1, null, 0, false)))),
-        of("embedding", b -> b.loss(
-            b.add(new Embedding(b.f32("table", 6, 7), b.i32("tokens", 6, 2, 5), 1.5f)))),
-        of("rms norm", b -> b.loss(
-            b.add(new RmsNorm(b.f32("x", 2, 3, 7), null, b.f32("gain", 7), 0.1f)))),
-        of("rms norm of a sum", b -> b.loss(
-            b.add(new RmsNorm(b.f32("x", 6, 7), b.f32("residual", 6, 7), b.f32("gain", 7), 0.1f)))),
-        of("rms norm of a sum, both used", b -> {
-          var y = b.graph.addAll(
-              new RmsNorm(b.f32("x", 6, 7), b.f32("residual", 6, 7), b.f32("gain", 7), 0.1f));
-          return b.loss(b.add(new Add(y.get(0), y.get(2))));
-        }),
-        of("rms norm of a value and itself, both used", b -> {
-          var x = b.f32("x", 6, 7);
-          var y = b.graph.addAll(new RmsNorm(x, x, b.f32("gain", 7), 0.1f));
-          return b.loss(b.add(new Add(y.get(2), y.get(0))));
-        }),
-        of("bias of queries and keys", b -> b.loss(
-            b.add(new QkBias(b.f32("qkv", 2, 3, 48), b.f32("bias", 2, 1, 6, 3), grouped)))),
-        of("norm of queries and keys", b -> b.loss(
-            b.add(new QkNorm(b.f32("qkv", 2, 3, 48), b.f32("queries", 24), b.f32("keys", 12), 0.1f,
-                grouped)))),
-        of("rotary in halves", b -> b.loss(
-            b.add(new Rotary(b.f32("qkv", 2, 3, 48), b.positions(2, 3), b.table(6), grouped, false,
-                false)))),
-        of("rotary in neighbours", b -> b.loss(
-            b.add(new Rotary(b.f32("qkv", 2, 3, 36), b.positions(2, 3), b.table(4), single, true,
-                false)))),
-        of("rotary backwards", b -> b.loss(
-            b.add(new Rotary(b.f32("qkv", 2, 3, 36), b.positions(2, 3), b.table(4), single, false,
-                true)))),
+        of(
+            "product with transposed weight and addend",
+            b ->
+                b.loss(
+                    b.add(
+                        MatMul.linear(
+                            b.f32("x", 2, 3, 7), b.f32("w", 9, 7), b.f32("c", 2, 3, 9))))),
+        of(
+            "product as stored",
+            b ->
+                b.loss(
+                    b.add(
+                        new MatMul(
+                            b.f32("x", 5, 7),
+                            false,
+                            b.f32("w", 7, 9),
+                            false,
+                            false,
+                            1,
+                            null,
+                            0,
+                            false)))),
+        of(
+            "embedding",
+            b ->
+                b.loss(b.add(new Embedding(b.f32("table", 6, 7), b.i32("tokens", 6, 2, 5), 1.5f)))),
+        of(
+            "rms norm",
+            b -> b.loss(b.add(new RmsNorm(b.f32("x", 2, 3, 7), null, b.f32("gain", 7), 0.1f)))),
+        of(
+            "rms norm of a sum",
+            b ->
+                b.loss(
+                    b.add(
+                        new RmsNorm(
+                            b.f32("x", 6, 7), b.f32("residual", 6, 7), b.f32("gain", 7), 0.1f)))),
+        of(
+            "rms norm of a sum, both used",
+            b -> {
+              var y =
+                  b.graph.addAll(
+                      new RmsNorm(
+                          b.f32("x", 6, 7), b.f32("residual", 6, 7), b.f32("gain", 7), 0.1f));
+              return b.loss(b.add(new Add(y.get(0), y.get(2))));
+            }),
+        of(
+            "rms norm of a value and itself, both used",
+            b -> {
+              var x = b.f32("x", 6, 7);
+              var y = b.graph.addAll(new RmsNorm(x, x, b.f32("gain", 7), 0.1f));
+              return b.loss(b.add(new Add(y.get(2), y.get(0))));
+            }),
+        of(
+            "bias of queries and keys",
+            b ->
+                b.loss(
+                    b.add(new QkBias(b.f32("qkv", 2, 3, 48), b.f32("bias", 2, 1, 6, 3), grouped)))),
+        of(
+            "norm of queries and keys",
+            b ->
+                b.loss(
+                    b.add(
+                        new QkNorm(
+                            b.f32("qkv", 2, 3, 48),
+                            b.f32("queries", 24),
+                            b.f32("keys", 12),
+                            0.1f,
+                            grouped)))),
+        of(
+            "rotary in halves",
+            b ->
+                b.loss(
+                    b.add(
+                        new Rotary(
+                            b.f32("qkv", 2, 3, 48),
+                            b.positions(2, 3),
+                            b.table(6),
+                            grouped,
+                            false,
+                            false)))),
+        of(
+            "rotary in neighbours",
+            b ->
+                b.loss(
+                    b.add(
+                        new Rotary(
+                            b.f32("qkv", 2, 3, 36),
+                            b.positions(2, 3),
+                            b.table(4),
+                            single,
+                            true,
+                            false)))),
+        of(
+            "rotary backwards",
+            b ->
+                b.loss(
+                    b.add(
+                        new Rotary(
+                            b.f32("qkv", 2, 3, 36),
+                            b.positions(2, 3),
+                            b.table(4),
+                            single,
+                            false,
+                            true)))),
         of("attention", b -> b.loss(b.add(new Attention(b.f32("qkv", 2, 5, 36), single, 0.5f)))),
-        of("grouped attention",
+        of(
+            "grouped attention",
             b -> b.loss(b.add(new Attention(b.f32("qkv", 2, 5, 48), grouped, 0.4f)))),
-        of("attention of one row",
+        of(
+            "attention of one row",
             b -> b.loss(b.add(new Attention(b.f32("qkv", 3, 1, 48), grouped, 0.4f)))),
         of("loss in chunks at half scale", b -> b.loss(b.f32("x", 7, 5), 3, 0.5f)),
-        of("a tied head", b -> {
-          var table = b.f32("table", 9, 7);
-          var x = b.add(new Embedding(table, b.i32("tokens", 9, 2, 3), 1));
-          return b.add(new LinearCrossEntropy(x, table, b.i32("targets", 9, 2, 3), 4, 1));
-        }),
+        of(
+            "a tied head",
+            b -> {
+              var table = b.f32("table", 9, 7);
+              var x = b.add(new Embedding(table, b.i32("tokens", 9, 2, 3), 1));
+              return b.add(new LinearCrossEntropy(x, table, b.i32("targets", 9, 2, 3), 4, 1));
+            }),
         of("a block", GradientSamples::block));
   }
 
@@ -174,8 +251,10 @@ final class GradientSamples {
   private static Tensor block(Build b) {
     var h = new Heads(2, 1, 6);
     var x = b.f32("x", 2, 4, 8);
-    var qkv = b.add(MatMul.linear(
-        b.add(new RmsNorm(x, null, b.f32("gain 1", 8), 0.1f)), b.f32("w qkv", 24, 8)));
+    var qkv =
+        b.add(
+            MatMul.linear(
+                b.add(new RmsNorm(x, null, b.f32("gain 1", 8), 0.1f)), b.f32("w qkv", 24, 8)));
     qkv = b.add(new QkBias(qkv, b.f32("bias", 18), h));
     qkv = b.add(new QkNorm(qkv, b.f32("queries", 12), b.f32("keys", 6), 0.1f, h));
     qkv = b.add(new Rotary(qkv, b.positions(2, 4), b.table(6), h, false, false));

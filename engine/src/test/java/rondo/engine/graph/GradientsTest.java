@@ -26,7 +26,8 @@ class GradientsTest {
 
   private static Stream<Arguments> everywhere() {
     System.out.println("gradients: -Drondo.seed=" + SEED);
-    return GradientSamples.cases().flatMap(c -> Stream.of("plain", "cpu").map(on -> Arguments.of(c, on)));
+    return GradientSamples.cases()
+        .flatMap(c -> Stream.of("plain", "cpu").map(on -> Arguments.of(c, on)));
   }
 
   @ParameterizedTest(name = "{0} on {1}")
@@ -40,8 +41,7 @@ class GradientsTest {
     var results = new ArrayList<>(gradients);
     results.add(loss);
     var actual = run(b, results.stream().distinct().toList(), on);
-    assertEquals(
-        Double64.evaluate(forward, b.inputs).of(loss)[0], of(actual, loss)[0], 1e-5);
+    assertEquals(Double64.evaluate(forward, b.inputs).of(loss)[0], of(actual, loss)[0], 1e-5);
     for (int i = 0; i < b.wanted.size(); i++) {
       var x = b.wanted.get(i);
       assertClose(
@@ -143,8 +143,7 @@ class GradientsTest {
     var e =
         assertThrows(
             IllegalArgumentException.class, () -> Gradients.of(loss, null, List.of(stranger)));
-    assertEquals(
-        "gradient: %0(stranger):f32[3] does not reach the result", e.getMessage());
+    assertEquals("gradient: %0(stranger):f32[3] does not reach the result", e.getMessage());
   }
 
   @Test

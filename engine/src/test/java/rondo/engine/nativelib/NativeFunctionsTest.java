@@ -120,17 +120,60 @@ class NativeFunctionsTest {
           301 * 517,
           (f, in, out) ->
               f.matmul(
-                  1, 301, 517, 419, 1, in.normal(301 * 419), 0, ta, ta == 0 ? 419 : 301, 0,
-                  in.normal(419 * 517), 0, tb, tb == 0 ? 517 : 419, 0, 0, NONE, 517, 0, out, 0,
-                  517, 0, 0));
+                  1,
+                  301,
+                  517,
+                  419,
+                  1,
+                  in.normal(301 * 419),
+                  0,
+                  ta,
+                  ta == 0 ? 419 : 301,
+                  0,
+                  in.normal(419 * 517),
+                  0,
+                  tb,
+                  tb == 0 ? 517 : 419,
+                  0,
+                  0,
+                  NONE,
+                  517,
+                  0,
+                  out,
+                  0,
+                  517,
+                  0,
+                  0));
     }
     // Few rows and a long sum, where threads would like to share one sum.
     assertSameBits(
         3 * 7,
         (f, in, out) ->
             f.matmul(
-                1, 3, 7, 40_000, 1, in.normal(120_000), 0, 0, 40_000, 0, in.normal(280_000), 0, 1,
-                40_000, 0, 0, NONE, 7, 0, out, 0, 7, 0, 0));
+                1,
+                3,
+                7,
+                40_000,
+                1,
+                in.normal(120_000),
+                0,
+                0,
+                40_000,
+                0,
+                in.normal(280_000),
+                0,
+                1,
+                40_000,
+                0,
+                0,
+                NONE,
+                7,
+                0,
+                out,
+                0,
+                7,
+                0,
+                0));
   }
 
   @Test
@@ -138,8 +181,7 @@ class NativeFunctionsTest {
     int rows = 3 * 150;
     assertSameBits(
         rows * 6 * 32,
-        (f, in, out) ->
-            f.attention(in.normal(rows * 10 * 32), 3, 150, 6, 2, 32, 0.2f, out, NONE));
+        (f, in, out) -> f.attention(in.normal(rows * 10 * 32), 3, 150, 6, 2, 32, 0.2f, out, NONE));
     assertSameBits(
         rows * 10 * 32,
         (f, in, out) -> {
@@ -147,8 +189,7 @@ class NativeFunctionsTest {
           var y = in.scratch(rows * 6 * 32);
           var lse = in.scratch(rows * 6);
           f.attention(qkv, 3, 150, 6, 2, 32, 0.2f, y, lse);
-          f.attentionGrad(
-              qkv, y, lse, in.normal(rows * 6 * 32), 3, 150, 6, 2, 32, 0.2f, out);
+          f.attentionGrad(qkv, y, lse, in.normal(rows * 6 * 32), 3, 150, 6, 2, 32, 0.2f, out);
         });
   }
 
@@ -159,16 +200,22 @@ class NativeFunctionsTest {
         96,
         (f, in, out) ->
             f.rmsNormGrad(
-                in.normal(rows * 96), in.normal(96), in.normal(rows), in.normal(rows * 96), NONE,
-                rows, 96, in.scratch(rows * 96), 0, out));
+                in.normal(rows * 96),
+                in.normal(96),
+                in.normal(rows),
+                in.normal(rows * 96),
+                NONE,
+                rows,
+                96,
+                in.scratch(rows * 96),
+                0,
+                out));
     assertSameBits(
         11 * 96,
         (f, in, out) ->
-            f.embeddingGrad(
-                in.below(11, rows), in.normal(rows * 96), rows, 96, 11, 1, 0, out));
+            f.embeddingGrad(in.below(11, rows), in.normal(rows * 96), rows, 96, 11, 1, 0, out));
     assertSameBits(
-        9 * 8,
-        (f, in, out) -> f.qkBiasGrad(in.normal(rows * 96), rows, 6, 3, 8, 0, out));
+        9 * 8, (f, in, out) -> f.qkBiasGrad(in.normal(rows * 96), rows, 6, 3, 8, 0, out));
     assertSameBits(1, (f, in, out) -> f.sumSquares(in.normal(1 << 20), 1 << 20, out));
   }
 
@@ -180,15 +227,35 @@ class NativeFunctionsTest {
         vocabulary * 64,
         (f, in, out) ->
             f.linearCrossEntropy(
-                in.normal(rows * 64), in.normal(vocabulary * 64), in.below(vocabulary, rows),
-                rows, 64, vocabulary, 128, 1, in.scratch(128 * vocabulary), in.scratch(2),
-                in.scratch(rows * 64), 0, out));
+                in.normal(rows * 64),
+                in.normal(vocabulary * 64),
+                in.below(vocabulary, rows),
+                rows,
+                64,
+                vocabulary,
+                128,
+                1,
+                in.scratch(128 * vocabulary),
+                in.scratch(2),
+                in.scratch(rows * 64),
+                0,
+                out));
     assertSameBits(
         rows * 64,
         (f, in, out) ->
             f.linearCrossEntropy(
-                in.normal(rows * 64), in.normal(vocabulary * 64), in.below(vocabulary, rows),
-                rows, 64, vocabulary, 128, 1, in.scratch(128 * vocabulary), in.scratch(2), out, 0,
+                in.normal(rows * 64),
+                in.normal(vocabulary * 64),
+                in.below(vocabulary, rows),
+                rows,
+                64,
+                vocabulary,
+                128,
+                1,
+                in.scratch(128 * vocabulary),
+                in.scratch(2),
+                out,
+                0,
                 NONE));
   }
 

@@ -1,0 +1,142 @@
+package rondo.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static rondo.cli.Called.row;
+import static rondo.cli.Called.rondo;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class PlanTest {
+  @ParameterizedTest
+  @CsvSource({
+    "huginn,          395398080, 3163184640, 346030080,          0, 55756800, 3564976800",
+    "tinyllama-4-8-4,  44044288,  704708608,  65536000,   65536000,  8388608,  844171264",
+    "llama3.2-4-6-4,   60821504,  851501056, 262668288,  262668288,  8388608, 1385228288",
+    "llama3.2-2-4-2,   60821504,  486572032, 262668288,  262668288,  8388608, 1020299264",
+    "olmo2-4-6-4,      67117056,  939638784, 205520896,  205520896,  8388608, 1359071232",
+    "tinyllama,        44044288,  968974336,  65536000,   65536000,        0, 1100048384",
+    "llama3.2,         60821504,  973144064, 262668288,          0,        0, 1235814400",
+    "olmo2,            67117056, 1073872896, 205520896,  205520896,        0, 1484916736"
+  })
+  void theParameterCountsArePublished(
+      String preset, long block, long blocks, long embedding, long head, long adapter, long total) {
+    var counts = rondo("plan", "--model", preset, "--json").json().path("parameters");
+    assertEquals(block, counts.path("block").asLong());
+    assertEquals(blocks, counts.path("blocks").asLong());
+    assertEquals(embedding, counts.path("embedding").asLong());
+    assertEquals(head, counts.path("head").asLong());
+    assertEquals(adapter, counts.path("adapter").asLong());
+    assertEquals(total, counts.path("total").asLong());
+    var text = rondo("plan", "--model", preset).works().out();
+    assertEquals(List.of("total " + Numbers.count(total)), row(text, "total").subList(0, 1));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "tinyllama-4-8-4, '3.7755e20 5.9751e20 8.4806e20 1.21775e21 3.0481e20 2.5632e20 1.5241e20'",
+    "llama3.2-4-6-4,  '4.0480e20 6.1424e20 8.6149e20 1.21988e21 2.9388e20'",
+    "olmo2-4-6-4,     '4.4670e20 6.7782e20 9.5066e20 1.34615e21 3.2430e20'",
+    "llama3.2-2-4-2,  '7.2858e20'",
+    "tinyllama,       '3.0481e20 1.5241e20'"
+  })
+  void theTrainingFlopsArePublished(String preset, String totals) {
+    var text = rondo("plan", "--model", preset).works().out();
+    for (var total : totals.split(" ", -1)) {
+      assertTrue(text.contains(" " + total), total + " in\n" + text);
+    }
+  }
+
+  @Test
+  void effectiveParametersCountTheCoreOnceARecurrence() {
+    var json = rondo("plan", "--model", "llama3.2-4-6-4", "--json").json();
+    var effective = json.path("effective_parameters");
+    assertEquals(851_501_056L, effective.path("1").asLong());
+    assertEquals(851_501_056L + 31 * 364_929_024L, effective.path("32").asLong());
+  }
+
+  @Test
+  void keepingLessTakesLessMemoryAndMoreWork() {
+    var step = rondo("plan", "--model", "huginn", "--json").json().path("step");
+    assertEquals(24, step.path("frozen").asInt());
+    assertEquals(8, step.path("tracked").asInt());
+    var state = step.path("keep_state");
+    var all = step.path("keep_all");
+    assertEquals(4 * 3_564_976_800L, state.path("bytes").path("weights").asLong());
+    assertTrue(state.path("bytes").path("state").asLong() < all.path("bytes").path("state").asLong());
+    assertTrue(state.path("flops").asDouble() > all.path("flops").asDouble());
+    // Head, attention and adapter are in the count and not in the formula.
+    assertTrue(all.path("flops").asDouble() > step.path("flops_published").asDouble());
+    // One moment of body matrices, two of all else.
+    long rest = 3_564_976_800L - 3_163_184_640L - 55_756_800L + 8 * (21_120L + 10_560L);
+    long moments = 4 * (3_564_976_800L + rest);
+    assertEquals(0, (all.path("bytes").path("optimizer").asLong() - moments) / 4096);
+  }
+
+  @Test
+  void aWholeRunIsPlanned() {
+    var json =
+        rondo(
+                "plan",
+                "--model",
+                "tinyllama-4-8-4",
+                "--steps",
+                25_000,
+                "--recurrences",
+                4,
+                "--curriculum",
+                "linear",
+                "--fraction",
+                0.25,
+                "--tokens-per-step",
+                1 << 20,
+                "--flops-per-second",
+                1e15,
+                "--json")
+            .json();
+    var run = json.path("run");
+    assertEquals("2.5632e20", Numbers.flops(run.path("flops_published").asDouble()));
+    double counted = run.path("flops_counted").asDouble();
+    assertTrue(counted > run.path("flops_published").asDouble());
+    assertEquals(counted / 1e15, run.path("seconds_at_least").asDouble(), 1e-3);
+    assertEquals(25_000L << 20, run.path("tokens").asLong());
+  }
+
+  @Test
+  void aFolderIsPlannedLikeAPreset(@TempDir Path folder) throws IOException {
+    var model = TinyModels.recurrent(folder.resolve("model"));
+    var json = rondo("plan", "--model", model, "--json").json();
+    assertEquals(2, json.path("model").path("core").asInt());
+    assertEquals(TinyModels.POSITIONS, json.path("step").path("sequence_length").asInt());
+    assertTrue(json.path("published_runs").isEmpty());
+  }
+
+  @Test
+  void wrongCallsAreToldInOneLine() {
+    assertTrue(rondo("plan").wrong().contains("--model"));
+    assertTrue(rondo("plan", "--model", "hugin").wrong().contains("'huginn'"));
+    assertTrue(rondo("plan", "--model", "no/such").wrong().contains("no such folder"));
+    assertTrue(rondo("plan", "--model", "huginn", "--batch", 0).wrong().contains("--batch 0"));
+    assertTrue(
+        rondo("plan", "--model", "huginn", "--sequence-length", 5000).wrong().contains("4096"));
+    assertTrue(
+        rondo("plan", "--model", "tinyllama", "--recurrences", 4).wrong().contains("fixed depth"));
+    assertTrue(
+        rondo("plan", "--model", "huginn", "--fraction", 0.5).wrong().contains("--steps"));
+    assertTrue(
+        rondo("plan", "--model", "huginn", "--steps", 5, "--curriculum", "cubic")
+            .wrong()
+            .contains("none, linear or 1-sqrt"));
+    assertTrue(
+        rondo("plan", "--model", "huginn", "--steps", 5, "--tokens-per-step", 5000)
+            .wrong()
+            .contains("multiple of 4096"));
+    assertTrue(rondo("plan", "--recipe", "none.yaml").wrong().contains("no such file"));
+  }
+}
