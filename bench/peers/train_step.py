@@ -27,14 +27,14 @@ FUSED = hasattr(F, "scaled_dot_product_attention")
 class Block(torch.nn.Module):
     """Llama's: x += attention(norm(x)); x += mlp(norm(x))."""
 
-    def __init__(self):
+    def __init__(self, out):
         super().__init__()
         self.norm_1 = torch.nn.Parameter(torch.ones(WIDTH))
         self.qkv = matrix((HEADS + 2 * KV_HEADS) * HEAD_DIM, WIDTH)
-        self.attn_proj = matrix(WIDTH, HEADS * HEAD_DIM)
+        self.attn_proj = matrix(WIDTH, HEADS * HEAD_DIM, out)
         self.norm_2 = torch.nn.Parameter(torch.ones(WIDTH))
         self.fc = matrix(2 * HIDDEN, WIDTH)
-        self.mlp_proj = matrix(WIDTH, HIDDEN)
+        self.mlp_proj = matrix(WIDTH, HIDDEN, out)
 
     def forward(self, x, cos, sin):
         x = x + F.linear(attention(F.linear(norm(x, self.norm_1), self.qkv), cos, sin), self.attn_proj)
@@ -42,8 +42,8 @@ class Block(torch.nn.Module):
         return x + F.linear(F.silu(gate) * up, self.mlp_proj)
 
 
-def matrix(rows, columns):
-    return torch.nn.Parameter(torch.randn(rows, columns) * (2 / (5 * WIDTH)) ** 0.5)
+def matrix(rows, columns, factor=1.0):
+    return torch.nn.Parameter(torch.randn(rows, columns) * factor * (2 / (5 * WIDTH)) ** 0.5)
 
 
 def norm(x, gain):
@@ -73,13 +73,14 @@ def attention(qkv, cos, sin):
 
 
 class Recurrent(torch.nn.Module):
-    def __init__(self, tied):
+    def __init__(self, tied, recurrences):
         super().__init__()
+        out = (2 * (PRELUDE + CORE * recurrences + CODA)) ** -0.5
         self.embedding = matrix(VOCABULARY, WIDTH)
-        self.prelude = torch.nn.ModuleList(Block() for _ in range(PRELUDE))
+        self.prelude = torch.nn.ModuleList(Block(out) for _ in range(PRELUDE))
         self.adapter = matrix(WIDTH, 2 * WIDTH)
-        self.core = torch.nn.ModuleList(Block() for _ in range(CORE))
-        self.coda = torch.nn.ModuleList(Block() for _ in range(CODA))
+        self.core = torch.nn.ModuleList(Block(out) for _ in range(CORE))
+        self.coda = torch.nn.ModuleList(Block(out) for _ in range(CODA))
         self.norm = torch.nn.Parameter(torch.ones(WIDTH))
         self.head = self.embedding if tied else matrix(VOCABULARY, WIDTH)
         angles = torch.arange(TIME)[:, None] * 10_000 ** (-torch.arange(0, HEAD_DIM, 2) / HEAD_DIM)
@@ -154,7 +155,7 @@ class Muon:
 
 def make_step(args, frozen, mode):
     torch.manual_seed(1)
-    model = Recurrent(args.tied)
+    model = Recurrent(args.tied, frozen + args.tracked)
     compiled = mode == "compile"
     injection, recur, loss = model.injection, model.recur, model.loss
     if compiled:

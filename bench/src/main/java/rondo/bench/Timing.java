@@ -64,7 +64,7 @@ public record Timing(List<Double> rounds) {
     for (int runs = 1; ; runs *= 2) {
       double took = secondsPerRun(rounds, subject, runs) * runs;
       if (took >= seconds / 2 || runs >= 1 << 24) {
-        return (int) Math.clamp(Math.round(runs * seconds / took), 1, 1 << 24);
+        return Math.clamp(Math.round(runs * seconds / took), 1, 1 << 24);
       }
     }
   }

@@ -18,8 +18,8 @@ import org.knowm.xchart.style.AxesChartStyler.TextAlignment;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
- * Pictures over recurrences, as PNG files: one line a series, dashed levels for what has no depth to
- * vary, names at the ends of the lines instead of a legend.
+ * Pictures over recurrences, as PNG files: one line a series, dashed levels for what has no depth
+ * to vary, names at the ends of the lines instead of a legend.
  */
 final class Charts {
   private static final int WIDTH = 1600;
@@ -151,9 +151,7 @@ final class Charts {
       var level = figure.levels.get(i);
       var series =
           chart.addSeries(
-              "level " + i,
-              new double[] {from, to},
-              new double[] {level.value, level.value});
+              "level " + i, new double[] {from, to}, new double[] {level.value, level.value});
       series.setMarker(SeriesMarkers.NONE);
       series.setLineColor(Palette.GREY);
       series.setLineStyle(
@@ -241,10 +239,7 @@ final class Charts {
 
   static double lastLog(Figure figure) {
     double last =
-        figure.lines.stream()
-            .mapToDouble(line -> log2(line.recurrences.getLast()))
-            .max()
-            .orElse(5);
+        figure.lines.stream().mapToDouble(line -> log2(line.recurrences.getLast())).max().orElse(5);
     return Math.max(last, firstLog(figure) + 1);
   }
 }

@@ -25,8 +25,7 @@ final class DevicesCommand extends Work {
     var list = json.putArray("devices");
     for (var report : reports) {
       boolean chosen = report.equals(auto);
-      table.row(
-          report.name(), chosen ? "auto" : report.usable() ? "usable" : "—", report.detail());
+      table.row(report.name(), chosen ? "auto" : report.usable() ? "usable" : "—", report.detail());
       list.addObject()
           .put("name", report.name())
           .put("usable", report.usable())

@@ -91,8 +91,7 @@ final class Failures
       case NoSuchFileException _ -> message + ": no such file or folder";
       case FileSystemException _ when message != null && message.indexOf(' ') < 0 ->
           message + ": " + shown.getClass().getSimpleName();
-      default ->
-          message == null || message.isBlank() ? shown.getClass().getSimpleName() : message;
+      default -> message == null || message.isBlank() ? shown.getClass().getSimpleName() : message;
     };
   }
 

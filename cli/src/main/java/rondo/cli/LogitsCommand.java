@@ -93,8 +93,7 @@ final class LogitsCommand extends Work {
     if (out != null) {
       Output.requireParent("--out", out);
     }
-    var start =
-        InitialState.parse(initialState == null ? "random" : initialState, common.seed());
+    var start = InitialState.parse(initialState == null ? "random" : initialState, common.seed());
     try (var device = open(console);
         var weights = Models.load(folder, device, console);
         var forward = new Forward(weights, device, rows.batch(), rows.time())) {
@@ -166,7 +165,9 @@ final class LogitsCommand extends Work {
             String.valueOf(i + 1),
             String.valueOf(id),
             Numbers.decimal(logits[from + id], 4),
-            tokenizer.map(t -> "\"" + Failures.line(t.decode(new int[] {id}, false)) + "\"").orElse(""));
+            tokenizer
+                .map(t -> "\"" + Failures.line(t.decode(new int[] {id}, false)) + "\"")
+                .orElse(""));
       }
     }
     console.text(

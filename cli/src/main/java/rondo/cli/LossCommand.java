@@ -58,7 +58,8 @@ final class LossCommand extends Work {
   @Option(
       names = "--sequence-length",
       paramLabel = "T",
-      description = "Tokens that a row predicts (default: 1024, or the model's positions if fewer).")
+      description =
+          "Tokens that a row predicts (default: 1024, or the model's positions if fewer).")
   private @Nullable Integer sequenceLength;
 
   @Option(names = "--batch", paramLabel = "B", description = "Rows at a time (default: 8).")
@@ -96,7 +97,8 @@ final class LossCommand extends Work {
     if (plot != null) {
       Output.requireParent("--plot", plot);
     }
-    var words = tokenizer == null ? Models.tokenizer(folder) : Optional.of(Tokenizers.load(tokenizer));
+    var words =
+        tokenizer == null ? Models.tokenizer(folder) : Optional.of(Tokenizers.load(tokenizer));
     var packing = Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words);
     var source = DocumentSource.of(data, Optional.ofNullable(text));
     List<LossOverDepth.Row> measured;
@@ -137,8 +139,7 @@ final class LossCommand extends Work {
               + folder
               + " has a fixed depth; leave it out");
     }
-    int time =
-        sequenceLength == null ? Math.min(LENGTH, config.maxPositions()) : sequenceLength;
+    int time = sequenceLength == null ? Math.min(LENGTH, config.maxPositions()) : sequenceLength;
     return new LossOverDepth.Settings(
         depths,
         Numbers.atLeast("--batch", batch, 1),

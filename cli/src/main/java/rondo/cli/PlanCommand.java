@@ -36,7 +36,10 @@ import rondo.train.Recipe;
       "      --tokens-per-step 1048576 --flops-per-second 4e14"
     })
 final class PlanCommand extends Work {
-  @Option(names = "--model", paramLabel = "DIR|PRESET", description = "A folder, or a preset's name.")
+  @Option(
+      names = "--model",
+      paramLabel = "DIR|PRESET",
+      description = "A folder, or a preset's name.")
   private @Nullable String model;
 
   @Option(
@@ -54,7 +57,10 @@ final class PlanCommand extends Work {
   @Option(names = "--recurrences", paramLabel = "r", description = "Mean recurrence.")
   private @Nullable Integer recurrences;
 
-  @Option(names = "--backprop", paramLabel = "k", description = "Recurrences with gradient, at most.")
+  @Option(
+      names = "--backprop",
+      paramLabel = "k",
+      description = "Recurrences with gradient, at most.")
   private @Nullable Integer backprop;
 
   @Option(names = "--steps", paramLabel = "N", description = "Optimiser steps of the run.")
@@ -188,7 +194,8 @@ final class PlanCommand extends Work {
       return null;
     }
     long pass = (long) step.batch() * step.time();
-    long tokens = tokensPerStep != null ? tokensPerStep : from == null ? pass : from.accumulation() * pass;
+    long tokens =
+        tokensPerStep != null ? tokensPerStep : from == null ? pass : from.accumulation() * pass;
     if (tokens < pass || tokens % pass != 0) {
       throw new IllegalArgumentException(
           "--tokens-per-step %d: expected a multiple of %d, a pass of %d rows of %d tokens"
@@ -200,7 +207,10 @@ final class PlanCommand extends Work {
         own
             ? rise(step.depth().total(), total)
             : java.util.Objects.requireNonNull(from).depth().curriculum();
-    int cap = backprop != null ? backprop : from != null ? from.depth().backprop() : step.depth().tracked();
+    int cap =
+        backprop != null
+            ? backprop
+            : from != null ? from.depth().backprop() : step.depth().tracked();
     return RunPlan.of(step, counts, total, tokens, rise, cap);
   }
 

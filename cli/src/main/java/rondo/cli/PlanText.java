@@ -121,8 +121,7 @@ final class PlanText {
     memoryRow(table, "weights", keeps, keep -> step.weightBytes());
     memoryRow(table, "gradients", keeps, keep -> step.weightBytes());
     memoryRow(table, "optimizer (Muon, AdamW)", keeps, keep -> step.update().stateBytes());
-    memoryRow(
-        table, "states and kept values", keeps, keep -> step.pass(keep).stateBytes());
+    memoryRow(table, "states and kept values", keeps, keep -> step.pass(keep).stateBytes());
     memoryRow(
         table,
         "workspace",
@@ -199,8 +198,7 @@ final class PlanText {
           "time floor",
           "%s at %s FLOP/s"
               .formatted(
-                  Numbers.duration(run.counted() / flopsPerSecond),
-                  Numbers.flops(flopsPerSecond)));
+                  Numbers.duration(run.counted() / flopsPerSecond), Numbers.flops(flopsPerSecond)));
     }
     return table;
   }

@@ -1,8 +1,8 @@
 package rondo.cli;
 
 /**
- * How far work is: on a terminal one live line, elsewhere a line a minute. Time left is judged by the
- * pace so far.
+ * How far work is: on a terminal one live line, elsewhere a line a minute. Time left is judged by
+ * the pace so far.
  */
 final class Progress implements AutoCloseable {
   private static final long LIVE = 100_000_000L;

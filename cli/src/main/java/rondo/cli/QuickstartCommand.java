@@ -67,8 +67,7 @@ final class QuickstartCommand extends Work {
       console.text(table(study, json));
       var second = folder.resolve("depth.png");
       Charts.write(figure(study), second);
-      console.text(
-          "\npictures: %s, %s\nmodels and recipes: %s".formatted(picture, second, folder));
+      console.text("\npictures: %s, %s\nmodels and recipes: %s".formatted(picture, second, folder));
       json.put("pictures", picture + ", " + second);
       console.json(json);
     }
@@ -217,7 +216,8 @@ final class QuickstartCommand extends Work {
     shell game: where is the ball after so many swaps, at recurrence r?
     trained on at most %d swaps; %d games, chance 20 %%; a model of %s parameters
 
-    %s"""
+    %s\
+    """
         .formatted(
             config.trainedSteps(), config.testRows(), Numbers.count(study.parameters()), table);
   }
@@ -227,13 +227,13 @@ final class QuickstartCommand extends Work {
     var depths = study.accuracy().stream().mapToDouble(StudyResult.Accuracy::depth).toArray();
     var lines =
         steps(config).stream()
-            .map(
-                s ->
-                    new Charts.Line(
-                        s + (s == 1 ? " swap" : " swaps")
-                            + (s > config.trainedSteps() ? "" : " (trained)"),
-                        depths,
-                        study.accuracy().stream().mapToDouble(a -> a.after(s)).toArray()))
+            .map(s ->
+                new Charts.Line(
+                    s
+                        + (s == 1 ? " swap" : " swaps")
+                        + (s > config.trainedSteps() ? "" : " (trained)"),
+                    depths,
+                    study.accuracy().stream().mapToDouble(a -> a.after(s)).toArray()))
             .toList();
     return Charts.accuracy(
         "Accuracy over recurrences, on games up to four times longer than trained on",

@@ -98,8 +98,7 @@ final class RetrofitCommand extends Work {
     // Weights are only copied, never multiplied: any device would do.
     try (var device = Device.plain();
         var base = Models.load(folder, device, console);
-        var made =
-            Retrofit.of(base, surgery, start, name(folder), device)) {
+        var made = Retrofit.of(base, surgery, start, name(folder), device)) {
       Files.createDirectories(out);
       Output.writing(() -> WeightFiles.save(made, out, precision));
       var kept = companions(folder);
@@ -117,11 +116,10 @@ final class RetrofitCommand extends Work {
   private static WeightFiles.Precision precision(CheckpointFolder files) {
     boolean all =
         files.names().stream()
-            .allMatch(
-                name -> {
-                  var tensor = files.find(name);
-                  return tensor != null && tensor.type() == StoredType.BF16;
-                });
+            .allMatch(name -> {
+              var tensor = files.find(name);
+              return tensor != null && tensor.type() == StoredType.BF16;
+            });
     return all ? WeightFiles.Precision.BF16 : WeightFiles.Precision.F32;
   }
 

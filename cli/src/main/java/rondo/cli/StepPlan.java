@@ -107,8 +107,7 @@ record StepPlan(
   private static Update update(ParameterLayout layout, OptimizerConfig config) {
     if (layout.elements() <= Integer.MAX_VALUE) {
       var plan = Optimizer.plan(layout, config, 1);
-      return new Update(
-          plan.stateBytes(), plan.program().workspaceBytes(), plan.program().flops());
+      return new Update(plan.stateBytes(), plan.program().workspaceBytes(), plan.program().flops());
     }
     boolean muon = config instanceof OptimizerConfig.MuonConfig;
     long single = muon ? layout.restOffset() : 0;
@@ -122,7 +121,6 @@ record StepPlan(
         flops += one.flops();
       }
     }
-    return new Update(
-        Region.aligned(4 * single) + 2 * Region.aligned(4 * twice), workspace, flops);
+    return new Update(Region.aligned(4 * single) + 2 * Region.aligned(4 * twice), workspace, flops);
   }
 }

@@ -3,6 +3,7 @@ package rondo.cli;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -46,7 +47,7 @@ final class StudyCommand extends Work {
       var text = StudyReport.markdown(arms);
       var json =
           StudyJson.of(
-              Map.of("device", device.describe(), "date", LocalDate.now().toString()), arms);
+              Map.of("device", device.describe(), "date", LocalDate.now(ZoneOffset.UTC).toString()), arms);
       AtomicFiles.write(out.resolve("study.md"), text.getBytes(StandardCharsets.UTF_8));
       AtomicFiles.write(
           out.resolve("study.json"), json.toString().getBytes(StandardCharsets.UTF_8));

@@ -26,11 +26,7 @@ import rondo.train.Trainer;
           + " checkpoints step-N, which every command takes as a model. SIGTERM and ctrl-C end the"
           + " step at hand and write a checkpoint."
     },
-    footer = {
-      "",
-      "Example:",
-      "  rondo train recipe.yaml steps=2000 depth.mean=16 out=runs/r16"
-    })
+    footer = {"", "Example:", "  rondo train recipe.yaml steps=2000 depth.mean=16 out=runs/r16"})
 final class TrainCommand extends Work {
   /** How long a signal waits for the step at hand: what schedulers grant before they kill. */
   private static final int GRACE_SECONDS = 25;
@@ -93,8 +89,7 @@ final class TrainCommand extends Work {
     }
   }
 
-  private static void report(
-      Console console, Recipe recipe, long step, @Nullable StepReport last) {
+  private static void report(Console console, Recipe recipe, long step, @Nullable StepReport last) {
     var newest = Checkpoints.resolve(recipe.out());
     var json = Console.object();
     json.put("out", recipe.out().toString());

@@ -38,7 +38,9 @@ record Called(int code, String out, String err) {
     return this;
   }
 
-  /** Fails as a wrong call does: exit code 2, nothing on standard output, one line that says why. */
+  /**
+   * Fails as a wrong call does: exit code 2, nothing on standard output, one line that says why.
+   */
   String wrong() {
     assertEquals(2, code, err);
     assertEquals("", out);

@@ -103,8 +103,7 @@ class GoldenLogitsTest {
     try (var made = SafetensorsFile.open(out.resolve("model.safetensors"));
         var wanted = SafetensorsFile.open(golden.resolve("model.safetensors"))) {
       for (var name : made.tensors().keySet()) {
-        assertArrayEquals(
-            wanted.require(name).readFloats(), made.require(name).readFloats(), name);
+        assertArrayEquals(wanted.require(name).readFloats(), made.require(name).readFloats(), name);
       }
       assertEquals(wanted.tensors().keySet(), made.tensors().keySet());
     }

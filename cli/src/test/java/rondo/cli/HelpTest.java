@@ -64,6 +64,7 @@ class HelpTest {
     assertTrue(
         json.path("devices")
             .valueStream()
-            .anyMatch(d -> d.path("name").asString().equals(chosen) && d.path("usable").asBoolean()));
+            .anyMatch(
+                d -> d.path("name").asString().equals(chosen) && d.path("usable").asBoolean()));
   }
 }

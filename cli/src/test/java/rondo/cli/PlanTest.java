@@ -2,8 +2,8 @@ package rondo.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static rondo.cli.Called.row;
 import static rondo.cli.Called.rondo;
+import static rondo.cli.Called.row;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -69,7 +69,8 @@ class PlanTest {
     var state = step.path("keep_state");
     var all = step.path("keep_all");
     assertEquals(4 * 3_564_976_800L, state.path("bytes").path("weights").asLong());
-    assertTrue(state.path("bytes").path("state").asLong() < all.path("bytes").path("state").asLong());
+    assertTrue(
+        state.path("bytes").path("state").asLong() < all.path("bytes").path("state").asLong());
     assertTrue(state.path("flops").asDouble() > all.path("flops").asDouble());
     // Head, attention and adapter are in the count and not in the formula.
     assertTrue(all.path("flops").asDouble() > step.path("flops_published").asDouble());
@@ -127,8 +128,7 @@ class PlanTest {
         rondo("plan", "--model", "huginn", "--sequence-length", 5000).wrong().contains("4096"));
     assertTrue(
         rondo("plan", "--model", "tinyllama", "--recurrences", 4).wrong().contains("fixed depth"));
-    assertTrue(
-        rondo("plan", "--model", "huginn", "--fraction", 0.5).wrong().contains("--steps"));
+    assertTrue(rondo("plan", "--model", "huginn", "--fraction", 0.5).wrong().contains("--steps"));
     assertTrue(
         rondo("plan", "--model", "huginn", "--steps", 5, "--curriculum", "cubic")
             .wrong()

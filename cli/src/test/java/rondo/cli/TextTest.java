@@ -20,7 +20,8 @@ class TextTest {
         ────────────
         core   1,234
         ────────────
-        a          5""",
+        a          5\
+        """,
         table.toString());
     var left = new TextTable().align("ll").row("a", "b").row("cc", "d");
     assertEquals("a    b\ncc   d", left.toString());
@@ -48,8 +49,7 @@ class TextTest {
 
   @Test
   void theLikeliestTokensComeFirst() {
-    assertArrayEquals(
-        new int[] {2, 0}, TopTokens.of(new float[] {9, 9, 1, 0, 5}, 2, 3, 2));
+    assertArrayEquals(new int[] {2, 0}, TopTokens.of(new float[] {9, 9, 1, 0, 5}, 2, 3, 2));
   }
 
   @Test
@@ -83,7 +83,9 @@ class TextTest {
       }
       var shown = err.toString();
       assertTrue(shown.startsWith("\r"), shown);
-      assertEquals(List.of("a remark"), shown.lines().map(TextTest::kept).filter(l -> !l.isEmpty()).toList());
+      assertEquals(
+          List.of("a remark"),
+          shown.lines().map(TextTest::kept).filter(l -> !l.isEmpty()).toList());
       for (var line : shown.split("[\r\n]+", -1)) {
         assertTrue(line.replace("\u001b[K", "").length() < 40, line);
       }

@@ -34,7 +34,8 @@ class WrongCallsTest {
     var weights = recurrent.resolve("model.safetensors");
     var bytes = Files.readAllBytes(weights);
     Files.write(weights, Arrays.copyOf(bytes, bytes.length / 2));
-    assertSays("model.safetensors", rondo("logits", "--model", recurrent, "--token-ids", 1).wrong());
+    assertSays(
+        "model.safetensors", rondo("logits", "--model", recurrent, "--token-ids", 1).wrong());
     Files.write(weights, new byte[] {1, 2, 3});
     assertSays("3 bytes", rondo("loss", "--model", recurrent, "--data", weights).wrong());
     Files.delete(weights);
@@ -65,7 +66,18 @@ class WrongCallsTest {
         rondo("retrofit", "--model", recurrent, "--out", folder.resolve("out")).wrong());
     assertSays(
         "is not empty",
-        rondo("retrofit", "--model", fixed, "--prelude", 0, "--core", 1, "--coda", 2, "--out", fixed)
+        rondo(
+                "retrofit",
+                "--model",
+                fixed,
+                "--prelude",
+                0,
+                "--core",
+                1,
+                "--coda",
+                2,
+                "--out",
+                fixed)
             .wrong());
   }
 
@@ -112,7 +124,8 @@ class WrongCallsTest {
   void initialStates() {
     var file = recurrent.resolve("model.safetensors");
     assertSays("no such file", logits(recurrent, "1", "--initial-state", "zeroes").wrong());
-    assertSays("'initial_state' is missing", logits(recurrent, "1", "--initial-state", file).wrong());
+    assertSays(
+        "'initial_state' is missing", logits(recurrent, "1", "--initial-state", file).wrong());
     assertSays(
         "expected [1, 1, 16]",
         logits(recurrent, "1", "--initial-state", file + ":transformer.adapter.weight").wrong());
@@ -127,8 +140,7 @@ class WrongCallsTest {
 
   @Test
   void outputs() {
-    assertSays(
-        "is not there", logits(recurrent, "1", "--out", folder.resolve("no/x")).wrong());
+    assertSays("is not there", logits(recurrent, "1", "--out", folder.resolve("no/x")).wrong());
     assertSays("is a folder", logits(recurrent, "1", "--out", folder).wrong());
   }
 

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
 import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
 
@@ -43,6 +45,11 @@ public final class Golden {
     } catch (IllegalStateException e) {
       return abort(e.getMessage());
     }
+  }
+
+  /** The value of a key that must be there. */
+  public static <K, V> V of(Map<K, V> map, K key) {
+    return Objects.requireNonNull(map.get(key), () -> "no " + key);
   }
 
   /** ‖actual − expected‖ / ‖expected‖. */

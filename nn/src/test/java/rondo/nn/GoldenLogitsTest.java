@@ -2,9 +2,9 @@ package rondo.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -55,13 +55,13 @@ class GoldenLogitsTest {
       var start = expected.require("initial_state").readFloats();
       var at = new Unrolled(device, weights, batch, time).recur(ids.readInts(), start, 8);
       for (int r : new int[] {1, 2, 4, 8}) {
-        assertClose(expected, "logits_r" + r, at.get("logits_r" + r));
-        assertClose(expected, "state_r" + r, at.get("state_r" + r));
+        assertClose(expected, "logits_r" + r, Golden.of(at, "logits_r" + r));
+        assertClose(expected, "state_r" + r, Golden.of(at, "state_r" + r));
       }
-      var zero =
+      var fromZero =
           new Unrolled(device, weights, batch, time)
-              .recur(ids.readInts(), new float[start.length], 4)
-              .get("logits_r4");
+              .recur(ids.readInts(), new float[start.length], 4);
+      var zero = Golden.of(fromZero, "logits_r4");
       assertClose(expected, "logits_r4_zero", zero);
       var numbers = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());
       double loss = loss(zero, expected.require("targets").readInts());
@@ -98,8 +98,8 @@ class GoldenLogitsTest {
     try (var device = Device.plain();
         var expected = WeightFiles.load(folder, device);
         var base = WeightFiles.load(Golden.folder(name.replace("retrofit", "base")), device)) {
-      var origin = ((RecurrentConfig) expected.model().config()).origin();
-      assertTrue(origin != null, "config.json has a surgery");
+      var origin =
+          Objects.requireNonNull(((RecurrentConfig) expected.model().config()).origin());
       assertEquals(6, ((BaseConfig) base.model().config()).layers());
       var adapter = new Retrofit.Adapter.FromFile(folder.resolve("model.safetensors"));
       try (var cut = Retrofit.of(base, origin.surgery(), adapter, origin.source(), device)) {

@@ -60,7 +60,7 @@ class GoldenStepTest {
       var kept = run(device, weights, expected, numbers, Keep.ALL);
       assertEquals(result.loss, kept.loss, "loss with everything kept");
       result.gradients.forEach((parameter, gradient) ->
-          assertArrayEquals(gradient, kept.gradients.get(parameter), parameter));
+          assertArrayEquals(gradient, Golden.of(kept.gradients, parameter), parameter));
     }
   }
 
@@ -71,7 +71,6 @@ class GoldenStepTest {
     try (var device = Golden.device(on);
         var expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
         var weights = WeightFiles.load(folder, device)) {
-      var tensors = expected.tensors();
       var ids = expected.require("input_ids");
       var model = (RecurrentModel) weights.model();
       int batch = (int) ids.shape()[0];
@@ -79,8 +78,8 @@ class GoldenStepTest {
       var plan = new DepthPlan(model, batch, time, 4, Keep.STATE, false, 0.5f);
       try (var bound = new Bound(device, plan, weights)) {
         device.write(bound.step.tokens(), ids.readInts());
-        device.write(bound.step.targets(), tensors.get("targets").readInts());
-        var start = tensors.get("initial_state").readFloats();
+        device.write(bound.step.targets(), expected.require("targets").readInts());
+        var start = expected.require("initial_state").readFloats();
         // Fewer tracked recurrences than planned, twice at half the scale.
         bound.step.run(new Depth(3, 2), 0, start);
         bound.step.run(new Depth(3, 2), 0, start);

@@ -83,11 +83,11 @@ final class Unrolled {
       given.forEach(t -> b.computeIfAbsent(t, _ -> memory.next(t.type())));
       results.forEach(t -> b.put(t, memory.next(t.type())));
       FixedStep.writePositions(
-          device, weights.model().config(), b.get(positions.positions()), b.get(positions.table()));
-      ids.forEach((t, v) -> device.write(b.get(t), v));
-      values.forEach((t, v) -> device.write(b.get(t), v));
+          device, weights.model().config(), Golden.of(b, positions.positions()), Golden.of(b, positions.table()));
+      ids.forEach((t, v) -> device.write(Golden.of(b, t), v));
+      values.forEach((t, v) -> device.write(Golden.of(b, t), v));
       device.bind(program, b, workspace).run();
-      return results.stream().map(t -> device.floats(b.get(t))).toList();
+      return results.stream().map(t -> device.floats(Golden.of(b, t))).toList();
     }
   }
 

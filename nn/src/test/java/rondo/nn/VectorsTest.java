@@ -54,7 +54,7 @@ class VectorsTest {
       var actual = new Unrolled(device, weights, batch, time).recur(ids.readInts(), start, 3);
       for (var what : new String[] {"state_r1", "logits_r1", "state_r3", "logits_r3"}) {
         Golden.assertClose(
-            what, expected.require(what).readFloats(), actual.get(what), Golden.TOLERANCE);
+            what, expected.require(what).readFloats(), Golden.of(actual, what), Golden.TOLERANCE);
       }
 
       var numbers = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());

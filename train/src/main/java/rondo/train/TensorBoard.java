@@ -39,7 +39,7 @@ final class TensorBoard implements AutoCloseable {
     values.forEach((tag, value) -> {
       var entry = new ByteArrayOutputStream(); // Summary.Value{tag = 1, simple_value = 2}
       bytes(entry, 1, tag.getBytes(StandardCharsets.UTF_8));
-      entry.write(2 << 3 | 5);
+      entry.write((2 << 3) | 5);
       entry.writeBytes(little(4).putFloat(value.floatValue()).array());
       bytes(summary, 1, entry.toByteArray());
     });
@@ -49,7 +49,7 @@ final class TensorBoard implements AutoCloseable {
   /** Event{wall_time = 1, step = 2, and one more field}. */
   private static byte[] event(long wallMillis, long step, int field, byte[] value) {
     var event = new ByteArrayOutputStream();
-    event.write(1 << 3 | 1);
+    event.write((1 << 3) | 1);
     event.writeBytes(little(8).putDouble(wallMillis / 1e3).array());
     event.write(2 << 3);
     varint(event, step);
@@ -58,7 +58,7 @@ final class TensorBoard implements AutoCloseable {
   }
 
   private static void bytes(ByteArrayOutputStream to, int field, byte[] value) {
-    to.write(field << 3 | 2);
+    to.write((field << 3) | 2);
     varint(to, value.length);
     to.writeBytes(value);
   }
@@ -66,7 +66,7 @@ final class TensorBoard implements AutoCloseable {
   private static void varint(ByteArrayOutputStream to, long value) {
     long rest = value;
     while ((rest & ~0x7fL) != 0) {
-      to.write((int) (rest & 0x7f | 0x80));
+      to.write((int) ((rest & 0x7f) | 0x80));
       rest >>>= 7;
     }
     to.write((int) rest);
@@ -93,7 +93,7 @@ final class TensorBoard implements AutoCloseable {
     var crc = new CRC32C();
     crc.update(data);
     int c = (int) crc.getValue();
-    return (c >>> 15 | c << 17) + MASK;
+    return ((c >>> 15) | (c << 17)) + MASK;
   }
 
   @Override

@@ -18,7 +18,7 @@ class TensorBoardTest {
     // CRC-32C of "123456789" is e3069283 (RFC 3720); masked: rotated right by 15, plus a282ead8.
     int crc = 0xe3069283;
     assertEquals(
-        (crc >>> 15 | crc << 17) + 0xa282ead8,
+        ((crc >>> 15) | (crc << 17)) + 0xa282ead8,
         TensorBoard.masked("123456789".getBytes(StandardCharsets.US_ASCII)));
   }
 

@@ -191,7 +191,7 @@ class ProgramPropertiesTest {
       for (var t : program.added()) {
         assertSum(
             seed + ": " + t,
-            before.get(t),
+            Objects.requireNonNull(before.get(t)),
             device.floats(of(memory, t)),
             device.floats(of(bound, t)));
       }

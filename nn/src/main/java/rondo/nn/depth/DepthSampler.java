@@ -50,7 +50,7 @@ public enum DepthSampler {
   private static double uniform(long seed, long index, int which) {
     long high = Philox.word(seed, STREAM, 4 * index + 2L * which) & 0xffffffffL;
     long low = Philox.word(seed, STREAM, 4 * index + 2L * which + 1) & 0xffffffffL;
-    return ((high << 21 | low >>> 11) + 0.5) * 0x1p-53;
+    return (((high << 21) | (low >>> 11)) + 0.5) * 0x1p-53;
   }
 
   /**

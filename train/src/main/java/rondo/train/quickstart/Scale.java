@@ -5,7 +5,7 @@ package rondo.train.quickstart;
  *
  * @param bytes of text, training and validation together
  * @param layers of the fixed-depth base
- * @param surgery ranges of base layers kept as prelude, core and coda
+ * @param prelude range of base layers kept as prelude; {@code core} and {@code coda} likewise
  * @param meanRecurrence that healing ends at
  * @param validationRows rows of sequence_length + 1 tokens that losses are measured on
  */

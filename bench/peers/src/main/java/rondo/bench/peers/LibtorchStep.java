@@ -23,7 +23,6 @@ import rondo.nn.checkpoint.BlockConfig;
  * few and large calls from Java. Recurrences keep everything, whatever the configuration says.
  */
 final class LibtorchStep {
-  private static final double STD = 0.05;
   private static final double MUON_LR = 1e-3;
 
   private final PtNDManager manager;
@@ -85,13 +84,14 @@ final class LibtorchStep {
   }
 
   private void blocks(List<PtNDArray> parameters, int count, BlockConfig b) {
+    double out = 1 / Math.sqrt(2.0 * config.model().effectiveDepth());
     for (int i = 0; i < count; i++) {
       parameters.add(gain(b.width()));
       parameters.add(matrix(body, b.qkvWidth(), b.width()));
-      parameters.add(matrix(body, b.width(), b.queryWidth()));
+      parameters.add(matrix(body, b.width(), b.queryWidth(), out));
       parameters.add(gain(b.width()));
       parameters.add(matrix(body, 2 * b.hidden(), b.width()));
-      parameters.add(matrix(body, b.width(), b.hidden()));
+      parameters.add(matrix(body, b.width(), b.hidden(), out));
     }
     parameters.forEach(p -> p.setName("p[]"));
   }
@@ -103,9 +103,14 @@ final class LibtorchStep {
   }
 
   private PtNDArray matrix(List<PtNDArray> group, int rows, int columns) {
+    return matrix(group, rows, columns, 1);
+  }
+
+  private PtNDArray matrix(List<PtNDArray> group, int rows, int columns, double factor) {
+    double std = factor * Math.sqrt(2.0 / (5 * config.model().block().width()));
     var values = new float[rows * columns];
     for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (STD * random.nextGaussian());
+      values[i] = (float) (std * random.nextGaussian());
     }
     return parameter(group, values, rows, columns);
   }
