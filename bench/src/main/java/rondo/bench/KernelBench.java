@@ -153,7 +153,7 @@ public final class KernelBench {
       var b = g.input("b", p.bType());
       var product = w.bind("product", g, List.of(a, b), List.of(p.trace(g, a, b)));
       var timings = Timing.interleaved(rounds, List.of(run::run, product::run));
-      add("compute", subject, Measurement.RONDO, timings.get(0), flops, Unit.FLOPS);
+      add("compute", subject, Measurement.RONDO, timings.get(0), (double) flops, Unit.FLOPS);
       add("compute", subject, PRODUCT, timings.get(1), p.flops(), Unit.FLOPS);
     }
   }
@@ -163,7 +163,7 @@ public final class KernelBench {
     var from = w.allocate(type);
     var to = w.allocate(type);
     var timings = Timing.interleaved(rounds, List.of(run::run, () -> device.copy(from, to)));
-    add("memory", subject, Measurement.RONDO, timings.get(0), bytes, Unit.BYTES);
+    add("memory", subject, Measurement.RONDO, timings.get(0), (double) bytes, Unit.BYTES);
     add("memory", subject, COPY, timings.get(1), 2.0 * type.bytes(), Unit.BYTES);
   }
 

@@ -39,8 +39,7 @@ public final class ProductBench {
       for (var other : others) {
         var result = bench.allocate(out.type());
         var call =
-            other.product(
-                p, bench.buffer(a).memory(), bench.buffer(b).memory(), result.memory());
+            other.product(p, bench.buffer(a).memory(), bench.buffer(b).memory(), result.memory());
         call.run();
         check(p, other, expected, device.floats(result));
         names.add(other.name());

@@ -59,7 +59,9 @@ public record Report(Machine machine, List<Measurement> measurements, List<StepP
 
   public String markdown() {
     var out = new StringBuilder();
-    facts().forEach((name, value) -> out.append("- ").append(name).append(": ").append(value).append('\n'));
+    facts()
+        .forEach(
+            (name, value) -> out.append("- ").append(name).append(": ").append(value).append('\n'));
     var groups = new LinkedHashMap<String, List<Measurement>>();
     for (var m : measurements) {
       groups.computeIfAbsent(m.group(), _ -> new ArrayList<>()).add(m);
@@ -83,24 +85,25 @@ public record Report(Machine machine, List<Measurement> measurements, List<StepP
     var others = contenders.stream().filter(c -> !c.equals(Measurement.RONDO)).toList();
     others.forEach(c -> out.append(" Rondo ÷ ").append(c).append(" |"));
     out.append("\n|---|").append("---:|".repeat(contenders.size() + others.size())).append('\n');
-    subjects.forEach(
-        (subject, row) -> {
-          out.append("| ").append(subject).append(" |");
-          for (var c : contenders) {
-            var m = row.get(c);
-            out.append(m == null ? " |" : " %s (%s) |".formatted(n(m.median()), n(m.best())));
-          }
-          var ours = row.get(Measurement.RONDO);
-          for (var c : others) {
-            var m = row.get(c);
-            out.append(ours == null || m == null ? " |" : " %.2f |".formatted(ours.ratioTo(m)));
-          }
-          out.append('\n');
-        });
+    subjects.forEach((subject, row) -> {
+      out.append("| ").append(subject).append(" |");
+      for (var c : contenders) {
+        var m = row.get(c);
+        out.append(m == null ? " |" : " %s (%s) |".formatted(n(m.median()), n(m.best())));
+      }
+      var ours = row.get(Measurement.RONDO);
+      for (var c : others) {
+        var m = row.get(c);
+        out.append(ours == null || m == null ? " |" : " %.2f |".formatted(ours.ratioTo(m)));
+      }
+      out.append('\n');
+    });
   }
 
   /** Three digits or so. */
   private static String n(double rate) {
-    return rate >= 100 ? "%,.0f".formatted(rate) : rate >= 10 ? "%.1f".formatted(rate) : "%.2f".formatted(rate);
+    return rate >= 100
+        ? "%,.0f".formatted(rate)
+        : rate >= 10 ? "%.1f".formatted(rate) : "%.2f".formatted(rate);
   }
 }

@@ -82,11 +82,6 @@ public record StepConfig(
   public String toString() {
     return "%s %d × %d, %d + %d recurrences, keep %s"
         .formatted(
-            name,
-            batch,
-            time,
-            depth.frozen(),
-            depth.tracked(),
-            keep == Keep.ALL ? "all" : "state");
+            name, batch, time, depth.frozen(), depth.tracked(), keep == Keep.ALL ? "all" : "state");
   }
 }

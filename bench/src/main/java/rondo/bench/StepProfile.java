@@ -7,12 +7,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import rondo.engine.device.Device;
 import rondo.engine.graph.Graph;
+import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
+import rondo.engine.graph.TensorType;
 import rondo.engine.nativelib.Functions;
 import rondo.engine.nativelib.Kernels;
 import rondo.engine.nativelib.Operand;
@@ -22,8 +25,8 @@ import rondo.nn.depth.DepthPlan;
 import rondo.optim.Optimizer;
 
 /**
- * Where the time of a training step goes: every launch of its programs timed on its own, in
- * program order, on memory of its own.
+ * Where the time of a training step goes: every launch of its programs timed on its own, in program
+ * order, on memory of its own.
  *
  * @param seconds of the whole step as the sum of its launches
  */
@@ -70,14 +73,13 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
     var programs = new LinkedHashMap<>(plan.runs(config.depth()));
     programs.put(update.program(), 1);
     var rows = new LinkedHashMap<String, Row>();
-    programs.forEach(
-        (program, times) -> {
-          if (times > 0) {
-            for (var row : profile(device, functions, program, times, rounds)) {
-              rows.merge(row.program + "\n" + row.operation, row, Row::plus);
-            }
-          }
-        });
+    programs.forEach((program, times) -> {
+      if (times > 0) {
+        for (var row : profile(device, functions, program, times, rounds)) {
+          rows.merge(row.program + "\n" + row.operation, row, Row::plus);
+        }
+      }
+    });
     var sorted = new ArrayList<>(rows.values());
     sorted.sort(Comparator.comparingDouble(Row::seconds).reversed());
     double seconds = sorted.stream().mapToDouble(Row::seconds).sum();
@@ -93,7 +95,7 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
         }
       }
       var workspace = bench.region(program.workspaceBytes());
-      var bytes = rondo.engine.graph.TensorType.f32(Math.toIntExact(workspace.bytes() / 4));
+      var bytes = TensorType.f32(Math.toIntExact(workspace.bytes() / 4));
       var memory = workspace.at(0, bytes).memory();
       Kernels.Addresses addresses =
           (t, target) -> {
@@ -143,17 +145,22 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
   private static Row row(Program program, Program.Step step, int times, double seconds) {
     var name = program.name();
     return switch (step) {
-      case Program.Run(var node, _, var accumulated) ->
+      case Program.Run(var node, var wanted, var accumulated) ->
           new Row(
               name,
               label(node, !accumulated.isEmpty()),
               times,
               times * seconds,
-              (double) times * node.op().flops(),
+              (double) times * flops(node, wanted.size()),
               (double) times * node.op().bytes());
       case Program.AddInto(var t) ->
           new Row(name, "Add into " + dims(t), times, times * seconds, 0, 3.0 * t.type().bytes());
     };
+  }
+
+  /** The loss makes one product for the logits and one for each gradient. */
+  private static long flops(Graph.Node node, int wanted) {
+    return node.op() instanceof LinearCrossEntropy loss ? wanted * loss.flops() : node.op().flops();
   }
 
   private static String label(Graph.Node node, boolean adds) {
@@ -212,7 +219,7 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
     return shape < 0 ? row.operation : row.operation.substring(0, shape).strip();
   }
 
-  private Map<String, Double> sums(java.util.function.Function<Row, String> by) {
+  private Map<String, Double> sums(Function<Row, String> by) {
     var sums = new LinkedHashMap<String, Double>();
     rows.forEach(row -> sums.merge(by.apply(row), row.seconds, Double::sum));
     var sorted = new LinkedHashMap<String, Double>();

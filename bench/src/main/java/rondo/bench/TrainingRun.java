@@ -35,13 +35,7 @@ public final class TrainingRun implements AutoCloseable {
     var layout = weights.layout();
     var plan =
         new DepthPlan(
-            model,
-            config.batch(),
-            config.time(),
-            config.depth().tracked(),
-            config.keep(),
-            true,
-            1);
+            model, config.batch(), config.time(), config.depth().tracked(), config.keep(), true, 1);
     var update = Optimizer.plan(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
     gradients = device.allocate("gradients", layout.bytes());
     moments = device.allocate("optimizer", update.stateBytes());

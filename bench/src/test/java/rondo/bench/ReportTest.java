@@ -29,8 +29,7 @@ class ReportTest {
   @Test
   void everySubjectRunsInEveryRound() {
     var calls = new ArrayList<Integer>();
-    var timings =
-        Timing.interleaved(SHORT, List.of(() -> calls.add(0), () -> calls.add(1)));
+    var timings = Timing.interleaved(SHORT, List.of(() -> calls.add(0), () -> calls.add(1)));
     assertEquals(2, timings.size());
     assertEquals(3, timings.getFirst().rounds().size());
     assertTrue(calls.contains(0) && calls.contains(1));

@@ -98,8 +98,7 @@ class GoldenLogitsTest {
     try (var device = Device.plain();
         var expected = WeightFiles.load(folder, device);
         var base = WeightFiles.load(Golden.folder(name.replace("retrofit", "base")), device)) {
-      var origin =
-          Objects.requireNonNull(((RecurrentConfig) expected.model().config()).origin());
+      var origin = Objects.requireNonNull(((RecurrentConfig) expected.model().config()).origin());
       assertEquals(6, ((BaseConfig) base.model().config()).layers());
       var adapter = new Retrofit.Adapter.FromFile(folder.resolve("model.safetensors"));
       try (var cut = Retrofit.of(base, origin.surgery(), adapter, origin.source(), device)) {

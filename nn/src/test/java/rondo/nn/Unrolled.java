@@ -83,7 +83,10 @@ final class Unrolled {
       given.forEach(t -> b.computeIfAbsent(t, _ -> memory.next(t.type())));
       results.forEach(t -> b.put(t, memory.next(t.type())));
       FixedStep.writePositions(
-          device, weights.model().config(), Golden.of(b, positions.positions()), Golden.of(b, positions.table()));
+          device,
+          weights.model().config(),
+          Golden.of(b, positions.positions()),
+          Golden.of(b, positions.table()));
       ids.forEach((t, v) -> device.write(Golden.of(b, t), v));
       values.forEach((t, v) -> device.write(Golden.of(b, t), v));
       device.bind(program, b, workspace).run();
