@@ -100,9 +100,8 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
       Kernels.Addresses addresses =
           (t, target) -> {
             var offset = program.offsets().get(t.id());
-            boolean temporary = offset != null && !target;
-            return new Operand(
-                temporary ? memory.asSlice(offset) : bench.buffer(t).memory(), t.shape().last());
+            var of = offset == null || target ? bench.buffer(t).memory() : memory.asSlice(offset);
+            return new Operand(of, t.shape().last());
           };
       IntFunction<MemorySegment> scratch =
           i -> {

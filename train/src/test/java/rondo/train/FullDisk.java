@@ -16,7 +16,7 @@ final class FullDisk {
         trainer.run();
       }
     } catch (CheckpointException e) {
-      System.out.println(e.getMessage());
+      System.out.println(String.valueOf(e.getMessage()));
       System.exit(3);
     }
   }

@@ -54,8 +54,8 @@ class GoldenTrainingTest {
             var parameter = name.substring("final.".length());
             double error =
                 Shared.relative(
-                    written.tensors().get(parameter).readFloats(),
-                    tensors.tensors().get(name).readFloats());
+                    written.require(parameter).readFloats(),
+                    tensors.require(name).readFloats());
             assertTrue(error < 1e-3, parameter + ": relative error " + error);
           }
         }
@@ -80,7 +80,7 @@ class GoldenTrainingTest {
   }
 
   private static void writeRows(SafetensorsFile tensors, Path file) throws Exception {
-    var tokens = tensors.tensors().get("tokens");
+    var tokens = tensors.require("tokens");
     int width = (int) tokens.shape()[2];
     var ids = tokens.readInts();
     var lines = new StringBuilder();

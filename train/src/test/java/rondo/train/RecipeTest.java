@@ -29,8 +29,8 @@ class RecipeTest {
 
   private String error(String... overrides) {
     var e = assertThrows(IllegalArgumentException.class, () -> read(overrides));
-    assertEquals(1, e.getMessage().lines().count(), e.getMessage());
-    return e.getMessage();
+    assertEquals(1, String.valueOf(e.getMessage()).lines().count(), String.valueOf(e.getMessage()));
+    return String.valueOf(e.getMessage());
   }
 
   @ParameterizedTest
@@ -87,6 +87,6 @@ class RecipeTest {
         assertThrows(
             IllegalArgumentException.class,
             () -> Recipe.read(folder.resolve("none.yaml"), List.of()));
-    assertTrue(e.getMessage().endsWith("none.yaml: no such file"), e.getMessage());
+    assertTrue(String.valueOf(e.getMessage()).endsWith("none.yaml: no such file"), String.valueOf(e.getMessage()));
   }
 }

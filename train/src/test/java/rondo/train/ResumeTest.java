@@ -141,7 +141,7 @@ class ResumeTest {
           assertThrows(
               CheckpointException.class,
               () -> run.run(device, List.of("optimizer.lr=0.02"), Listener.none()));
-      assertTrue(e.getMessage().contains("optimizer.lr was 0.01 and is 0.02"), e.getMessage());
+      assertTrue(String.valueOf(e.getMessage()).contains("optimizer.lr was 0.01 and is 0.02"), String.valueOf(e.getMessage()));
     }
   }
 

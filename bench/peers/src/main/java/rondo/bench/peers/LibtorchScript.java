@@ -14,8 +14,7 @@ final class LibtorchScript {
   private static String text(StepConfig config) {
     var model = config.model();
     var b = model.block();
-    return TEXT
-        .replace("WIDTH", "" + b.width())
+    return TEXT.replace("WIDTH", "" + b.width())
         .replace("BATCH", "" + config.batch())
         .replace("TIME", "" + config.time())
         .replace("HEAD_DIM", "" + b.headDim())

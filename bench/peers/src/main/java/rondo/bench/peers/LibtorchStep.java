@@ -19,8 +19,8 @@ import rondo.bench.StepConfig;
 import rondo.nn.checkpoint.BlockConfig;
 
 /**
- * A {@link StepConfig} on libtorch: its tensors, automatic differentiation and fused attention, with
- * few and large calls from Java. Recurrences keep everything, whatever the configuration says.
+ * A {@link StepConfig} on libtorch: its tensors, automatic differentiation and fused attention,
+ * with few and large calls from Java. Recurrences keep everything, whatever the configuration says.
  */
 final class LibtorchStep {
   private static final double MUON_LR = 1e-3;
@@ -66,7 +66,8 @@ final class LibtorchStep {
     var cosines = new float[config.time() * half];
     var sines = new float[cosines.length];
     for (int i = 0; i < cosines.length; i++) {
-      double angle = i / half * Math.pow(10_000, -(double) (i % half) / half);
+      int position = i / half;
+      double angle = position * Math.pow(10_000, -(double) (i % half) / half);
       cosines[i] = (float) Math.cos(angle);
       sines[i] = (float) Math.sin(angle);
     }
@@ -173,18 +174,17 @@ final class LibtorchStep {
     var all = new ArrayList<>(body);
     all.addAll(rest);
     updates.add(new IValue[] {list(gradients(all))});
-    stacks.forEach(
-        (shape, parameters) -> {
-          var moment = zeros(shape, parameters.size());
-          double scale = Math.sqrt(Math.max(1.0, (double) shape.get(0) / shape.get(1)));
-          updates.add(
-              new IValue[] {
-                IValue.from(moment),
-                list(parameters),
-                list(gradients(parameters)),
-                IValue.from(-MUON_LR * scale),
-              });
-        });
+    stacks.forEach((shape, parameters) -> {
+      var moment = zeros(shape, parameters.size());
+      double scale = Math.sqrt(Math.max(1.0, (double) shape.get(0) / shape.get(1)));
+      updates.add(
+          new IValue[] {
+            IValue.from(moment),
+            list(parameters),
+            list(gradients(parameters)),
+            IValue.from(-MUON_LR * scale),
+          });
+    });
     var first = rest.stream().map(p -> zeros(p.getShape(), 0)).toList();
     var second = rest.stream().map(p -> zeros(p.getShape(), 0)).toList();
     var steps = rest.stream().map(_ -> zeros(new Shape(), 0)).toList();
@@ -209,7 +209,10 @@ final class LibtorchStep {
     return java.util.Objects.requireNonNull(functions.get(name));
   }
 
-  /** Calls a function with tensors and last, if it takes one, a list of them; the result is freed with the scope. */
+  /**
+   * Calls a function with tensors and last, if it takes one, a list of them; the result is freed
+   * with the scope.
+   */
   private PtNDArray call(
       PtNDManager scope, String function, List<PtNDArray> list, PtNDArray... arguments) {
     var all = new NDList(arguments);
