@@ -10,8 +10,11 @@ stacks of matrices, fused AdamW, and with --mode compile everything compiled but
 
 import argparse
 import json
+import os
 import statistics
 import time
+
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # its pool of compilers can hang
 
 import torch
 import torch.nn.functional as F

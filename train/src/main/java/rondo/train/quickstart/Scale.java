@@ -28,7 +28,7 @@ public record Scale(
 
   /** A few minutes on two cores. */
   public static Scale small() {
-    return new Scale(8_000_000, 6, 128, 4, 2, 384, 256, 16, 300, 110, 4, 128, "0", "2-4", "5");
+    return new Scale(8_000_000, 6, 128, 4, 2, 384, 256, 16, 240, 80, 4, 128, "0", "2-4", "5");
   }
 
   /** About an hour on two cores: what the README's table shows. */
