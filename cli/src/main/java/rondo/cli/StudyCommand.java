@@ -47,7 +47,8 @@ final class StudyCommand extends Work {
       var text = StudyReport.markdown(arms);
       var json =
           StudyJson.of(
-              Map.of("device", device.describe(), "date", LocalDate.now(ZoneOffset.UTC).toString()), arms);
+              Map.of("device", device.describe(), "date", LocalDate.now(ZoneOffset.UTC).toString()),
+              arms);
       AtomicFiles.write(out.resolve("study.md"), text.getBytes(StandardCharsets.UTF_8));
       AtomicFiles.write(
           out.resolve("study.json"), json.toString().getBytes(StandardCharsets.UTF_8));

@@ -22,8 +22,7 @@ class BadRunTest {
     try (var device = Devices.open("auto", 1)) {
       var e =
           assertThrows(
-              RuntimeException.class,
-              () -> run.run(device, List.of(overrides), Listener.none()));
+              RuntimeException.class, () -> run.run(device, List.of(overrides), Listener.none()));
       var message = String.valueOf(e.getMessage());
       assertEquals(1, message.lines().count(), message);
       return message;
@@ -33,7 +32,8 @@ class BadRunTest {
   @Test
   void aTokenOutsideTheVocabularyIsNamedWithItsRow() throws IOException {
     var run = new TinyRun(folder);
-    Files.writeString(folder.resolve("rows.jsonl"), "{\"input_ids\": [1, 2, 23, 4, 5, 6, 7, 8, 9]}\n");
+    Files.writeString(
+        folder.resolve("rows.jsonl"), "{\"input_ids\": [1, 2, 23, 4, 5, 6, 7, 8, 9]}\n");
     var message = error(run);
     assertTrue(message.contains("23") && message.contains("rows.jsonl"), message);
   }
@@ -86,8 +86,7 @@ class BadRunTest {
   void aFullDiskInTheMiddleOfACheckpointLeavesThePreviousOneWhole() throws Exception {
     var run = new TinyRun(folder);
     try (var device = Devices.open("plain", 1)) {
-      assertThrows(
-          IllegalStateException.class, () -> run.run(device, List.of(), endingAfter(7)));
+      assertThrows(IllegalStateException.class, () -> run.run(device, List.of(), endingAfter(7)));
     }
     var java = Path.of(System.getProperty("java.home"), "bin", "java");
     var process =

@@ -5,7 +5,10 @@ import java.util.List;
 import rondo.engine.device.Devices;
 import rondo.nn.checkpoint.CheckpointException;
 
-/** Runs a recipe with a checkpoint after every step and ends with 3 when a checkpoint cannot be written. */
+/**
+ * Runs a recipe with a checkpoint after every step and ends with 3 when a checkpoint cannot be
+ * written.
+ */
 final class FullDisk {
   private FullDisk() {}
 

@@ -54,8 +54,7 @@ class GoldenTrainingTest {
             var parameter = name.substring("final.".length());
             double error =
                 Shared.relative(
-                    written.require(parameter).readFloats(),
-                    tensors.require(name).readFloats());
+                    written.require(parameter).readFloats(), tensors.require(name).readFloats());
             assertTrue(error < 1e-3, parameter + ": relative error " + error);
           }
         }

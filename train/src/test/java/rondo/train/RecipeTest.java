@@ -87,6 +87,8 @@ class RecipeTest {
         assertThrows(
             IllegalArgumentException.class,
             () -> Recipe.read(folder.resolve("none.yaml"), List.of()));
-    assertTrue(String.valueOf(e.getMessage()).endsWith("none.yaml: no such file"), String.valueOf(e.getMessage()));
+    assertTrue(
+        String.valueOf(e.getMessage()).endsWith("none.yaml: no such file"),
+        String.valueOf(e.getMessage()));
   }
 }

@@ -141,7 +141,9 @@ class ResumeTest {
           assertThrows(
               CheckpointException.class,
               () -> run.run(device, List.of("optimizer.lr=0.02"), Listener.none()));
-      assertTrue(String.valueOf(e.getMessage()).contains("optimizer.lr was 0.01 and is 0.02"), String.valueOf(e.getMessage()));
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("optimizer.lr was 0.01 and is 0.02"),
+          String.valueOf(e.getMessage()));
     }
   }
 
@@ -165,8 +167,7 @@ class ResumeTest {
               }
             }
           };
-      try (var trainer =
-          new Trainer(Recipe.read(run.recipe, List.of()), device, listener)) {
+      try (var trainer = new Trainer(Recipe.read(run.recipe, List.of()), device, listener)) {
         trainers.add(trainer);
         trainer.run();
         assertEquals(5, trainer.step(), "the stop is seen after the step that follows");

@@ -37,8 +37,7 @@ class TensorBoardTest {
       var length = new byte[8];
       bytes.get(length);
       assertEquals(TensorBoard.masked(length), bytes.getInt());
-      var record =
-          new byte[(int) ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong()];
+      var record = new byte[(int) ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong()];
       bytes.get(record);
       assertEquals(TensorBoard.masked(record), bytes.getInt());
       records.add(record);

@@ -36,8 +36,8 @@ import tools.jackson.databind.ObjectMapper;
 /**
  * The main job on text at hand: train a small fixed-depth base, cut it into prelude, core and coda,
  * heal it with a curriculum of growing recurrence and truncated backpropagation, and compare
- * validation loss over depth with the base trained on for equal FLOPs. Every model folder and recipe
- * is left in the output folder for other commands.
+ * validation loss over depth with the base trained on for equal FLOPs. Every model folder and
+ * recipe is left in the output folder for other commands.
  */
 public final class Quickstart {
   /** Depths that losses are measured at. */
@@ -61,7 +61,12 @@ public final class Quickstart {
 
   /** What came out. */
   public record Result(
-      Series base, Series continued, Series untrained, Series healed, String text, long textBytes) {}
+      Series base,
+      Series continued,
+      Series untrained,
+      Series healed,
+      String text,
+      long textBytes) {}
 
   private final Path out;
   private final Scale scale;
@@ -110,9 +115,7 @@ public final class Quickstart {
             baseFlops + continuedFlops),
         measure("retrofit, untrained", out.resolve("retrofit"), baseFlops),
         measure(
-            "retrofit, healed",
-            Checkpoints.resolve(out.resolve("healed")),
-            baseFlops + healFlops),
+            "retrofit, healed", Checkpoints.resolve(out.resolve("healed")), baseFlops + healFlops),
         corpus.name,
         corpus.bytes);
   }
@@ -152,8 +155,7 @@ public final class Quickstart {
     int cut = all.lastIndexOf('\n', all.length() - all.length() / 20) + 1;
     write(documents(file, all.substring(0, cut)), "train.jsonl");
     write(documents(file, all.substring(cut)), "validation.jsonl");
-    return new Corpus(
-        file.getFileName().toString(), all.getBytes(StandardCharsets.UTF_8).length);
+    return new Corpus(file.getFileName().toString(), all.getBytes(StandardCharsets.UTF_8).length);
   }
 
   private static DocumentSource documents(Path file, String text) {
@@ -212,8 +214,7 @@ public final class Quickstart {
   private void retrofit(Path base) {
     var folder = out.resolve("retrofit");
     try (var weights = WeightFiles.load(base, device)) {
-      var surgery =
-          Surgery.parse(scale.prelude(), scale.core(), scale.coda(), scale.layers());
+      var surgery = Surgery.parse(scale.prelude(), scale.core(), scale.coda(), scale.layers());
       try (var cut =
           Retrofit.of(weights, surgery, new Retrofit.Adapter.Identity(), "base", device)) {
         Files.createDirectories(folder);
@@ -236,10 +237,8 @@ public final class Quickstart {
   private double train(String name, Path model, String init, int steps, int meanRecurrence) {
     var recipe = out.resolve(name + ".yaml");
     AtomicFiles.write(
-        recipe,
-        recipe(name, model, init, steps, meanRecurrence).getBytes(StandardCharsets.UTF_8));
-    try (var trainer =
-        new Trainer(Recipe.read(recipe, List.of()), device, watcher.part(name))) {
+        recipe, recipe(name, model, init, steps, meanRecurrence).getBytes(StandardCharsets.UTF_8));
+    try (var trainer = new Trainer(Recipe.read(recipe, List.of()), device, watcher.part(name))) {
       trainer.run();
       return trainer.flops();
     }
@@ -292,9 +291,7 @@ public final class Quickstart {
       var config = weights.model().config();
       var packing =
           Packing.evaluation(
-              scale.sequenceLength(),
-              config.vocabulary(),
-              Optional.of(new ByteTokenizer()));
+              scale.sequenceLength(), config.vocabulary(), Optional.of(new ByteTokenizer()));
       var settings =
           new LossOverDepth.Settings(
               DEPTHS, 16, scale.sequenceLength(), scale.validationRows(), true, seed);
