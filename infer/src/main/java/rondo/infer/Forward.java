@@ -21,14 +21,13 @@ import rondo.nn.RecurrentModel;
 import rondo.nn.Trace;
 import rondo.nn.Weights;
 import rondo.nn.depth.FixedStep;
+import rondo.nn.depth.LossChunk;
 
 /**
  * A model run forward on rows of a fixed shape [batch, time]: a fixed-depth model at once, a
  * recurrent one step by step over depth, with loss or logits at any depth on the way.
  */
 public final class Forward implements AutoCloseable {
-  private static final long CHUNK_ELEMENTS = 1L << 22;
-
   private final Device device;
   private final Region state;
   private final Region workspace;
@@ -106,8 +105,7 @@ public final class Forward implements AutoCloseable {
     }
     var head = t.parameter(head(weights));
     var targetsIn = t.input("targets", ids);
-    int chunk =
-        (int) Math.min((long) batch * time, Math.max(64, CHUNK_ELEMENTS / config.vocabulary()));
+    int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
     var lossOut = t.graph().add(new LinearCrossEntropy(features, head, targetsIn, chunk, 1));
     logits = t.graph().add(MatMul.linear(features, head));
     b = bound(t, weights, places, positions, table);
