@@ -2,10 +2,7 @@ package rondo.nn;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Device;
 import rondo.engine.weights.Parameter;
 import rondo.nn.checkpoint.BaseConfig;
@@ -197,17 +194,5 @@ public final class WeightFiles {
                   rows));
       default -> throw new IllegalStateException("no file name for " + name);
     };
-  }
-
-  /** Parameters by name. */
-  public static Map<String, Parameter> byName(Model model) {
-    var byName = new LinkedHashMap<String, Parameter>();
-    model.parameters().forEach(p -> byName.put(p.name(), p));
-    return byName;
-  }
-
-  /** The precision that keeps a folder's stored type: bf16 stays bf16, all else is f32. */
-  public static Precision precisionOf(@Nullable String dtype) {
-    return "bfloat16".equals(dtype) ? Precision.BF16 : Precision.F32;
   }
 }
