@@ -1,11 +1,12 @@
 /*
  * product.c: out = alpha*a*b + beta*c by register tiles over packed operands.
  *
- * For each panel of columns (as many as the buffer holds at full depth) b is packed once into slivers of NR columns, each
- * sliver contiguous along the depth. Then tasks of at most MC rows walk over the depth in blocks of KC: MC x KC of a stays in
- * the second-level cache (packed, or read in place where that is as quick), KC x NR of b in the first, and MR x NR of out in
- * registers. bf16 operands widen while packed; a bf16 result is summed in f32 scratch and narrowed at the end.
- * Traffic: each packed element of b is used MC times, each of a once per column of the panel.
+ * A panel is a part of b's depth over all columns, or over as many as the buffer holds. It is packed once into slivers of NR
+ * columns, each contiguous along the depth. Then tasks of at most MC rows walk over its depth in blocks of KC: MC x KC of a,
+ * packed, stays in the second-level cache, KC x NR of b in the first, and MR x NR of out in registers. Later parts of the depth
+ * add to the first. bf16 operands widen while packed; a bf16 result is summed at full depth in f32 scratch and narrowed at the
+ * end, so its panels are of some columns. Traffic: each packed element of b is used MC times, each of a once per column of the
+ * panel, and out moves once per block of depth.
  *
  * Tasks are cut by shape alone. Limit: the depth of a bf16 result is at most MOST_BF16_DEPTH.
  */
@@ -203,8 +204,9 @@ void K(blocked_product)(rondo_stream *s, const struct product *job, float *scrat
     int64_t room = s ? least(MOST_PANEL, most(job->m * 2048, LEAST_PANEL)) : B_FLOATS;
     if (narrow && s) room = most(room, least(job->k * 4 * NR, RONDO_SHARED_SCRATCH));
     panel.b = s ? rondo_shared_scratch(s) : scratch + A_FLOATS + C_FLOATS;
-    /* A depth that leaves fewer than four slivers is cut: later parts add to the first (f32 results only, see matmul.c). */
-    int64_t part = narrow ? job->k : most(1, least(job->k, room / (4 * NR)));
+    /* All columns where a depth of KC leaves room for them: then a is packed once. */
+    int64_t parts = narrow ? 1 : pieces(job->k, most(KC, room / round_up(job->n, NR) / KC * KC));
+    int64_t part = round_up(pieces(job->k, parts), 8);
     /* Rows of a task: enough tasks for several threads, whole register tiles. */
     panel.rows = least(MC, most(round_up(pieces(job->m, 16), MR), least(4 * MR, MC)));
     panel.row_tasks = pieces(job->m, panel.rows);
