@@ -33,6 +33,6 @@ public record Scale(
 
   /** About an hour on two cores: what the README's table shows. */
   public static Scale full() {
-    return new Scale(32_000_000, 8, 192, 6, 3, 512, 256, 16, 2000, 900, 8, 512, "0-1", "3-6", "7");
+    return new Scale(32_000_000, 8, 192, 6, 3, 512, 256, 16, 1200, 400, 8, 512, "0-1", "3-6", "7");
   }
 }
