@@ -158,11 +158,11 @@ final class Session implements AutoCloseable {
         data.train().stream()
             .map(p -> {
               var source = DocumentSource.of(p.path(), p.text());
-              var table = RowTable.read(source, packing);
               var rows =
                   data.shuffle()
-                      ? RowCycle.shuffled(table, source.name(), recipe.seed())
-                      : RowCycle.inOrder(table, source.name());
+                      ? RowCycle.shuffled(
+                          RowTable.read(source, packing), source.name(), recipe.seed())
+                      : RowCycle.streaming(source, packing);
               return new Mixture.Part(rows, p.weight());
             })
             .toList();

@@ -86,6 +86,48 @@ class ResumeTest {
     }
   }
 
+  /** Eight rows, so that the run of 48 goes over them six times. */
+  private static TinyRun streamed(Path folder) throws IOException {
+    var run = new TinyRun(folder);
+    var rows = Files.readAllLines(folder.resolve("rows.jsonl")).subList(0, 8);
+    Files.write(folder.resolve("rows.jsonl"), rows);
+    return run;
+  }
+
+  @Test
+  void rowsInTheirOrderAreStreamedAndARunGoesOnInTheMiddleOfThem() throws Exception {
+    var inOrder = List.of("data.shuffle=false", "checkpoint.every=1");
+    var whole = streamed(folder.resolve("whole"));
+    var run = streamed(folder.resolve("killed"));
+    try (var device = device(1)) {
+      whole.run(device, inOrder, Listener.none());
+      for (long at : new long[] {2, 5, 6}) {
+        assertThrows(Killed.class, () -> run.run(device, inOrder, killAt(at)));
+      }
+      run.run(device, inOrder, Listener.none());
+    }
+    var a = TinyRun.weights(whole.out());
+    var b = TinyRun.weights(run.out());
+    for (int i = 0; i < a.size(); i++) {
+      assertArrayEquals(a.get(i), b.get(i));
+    }
+  }
+
+  @Test
+  void aStreamReadsNoFurtherThanTheRunGoes() throws Exception {
+    var run = new TinyRun(folder);
+    Files.writeString(folder.resolve("rows.jsonl"), "{\n", java.nio.file.StandardOpenOption.APPEND);
+    try (var device = device(1)) {
+      var few = List.of("steps=8", "data.shuffle=false");
+      assertEquals(8, run.run(device, few, Listener.none()).size(), "32 rows of 40");
+      var e =
+          assertThrows(
+              rondo.data.DataException.class,
+              () -> run.run(device, List.of("out=" + folder.resolve("all")), Listener.none()));
+      assertTrue(String.valueOf(e.getMessage()).contains("line 41"), e.toString());
+    }
+  }
+
   @Test
   void theNewestWholeCheckpointWinsAndABrokenOneIsTold() throws Exception {
     var run = new TinyRun(folder);

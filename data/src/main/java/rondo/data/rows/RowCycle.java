@@ -36,8 +36,10 @@ public sealed interface RowCycle extends AutoCloseable permits TableCycle, Strea
   }
 
   /**
-   * The rows of a source in their order, read as they are needed, so of any size. To seek, it reads
-   * again up to the position.
+   * The rows of a source in their order, read as they are needed, so of any size. The first is read
+   * at once; to seek, it reads again up to the position.
+   *
+   * @throws DataException if there is no row, or the first is broken
    */
   static RowCycle streaming(DocumentSource source, Packing packing) {
     return new StreamCycle(source, packing);
@@ -46,8 +48,8 @@ public sealed interface RowCycle extends AutoCloseable permits TableCycle, Strea
   /** The error of a cursor that does not fit. */
   static DataException changed(String name, Cursor.Position position, String found) {
     return new DataException(
-        name
-            + ": cannot go on at row %d of %d: %s; the data has changed since the cursor was taken"
-                .formatted(position.row(), position.size(), found));
+        "%s: cannot go on at row %d%s: %s; the data has changed since the cursor was taken"
+            .formatted(
+                name, position.row(), position.size() < 0 ? "" : " of " + position.size(), found));
   }
 }

@@ -11,9 +11,11 @@ final class StreamCycle implements RowCycle {
   private long epoch;
   private long row;
 
+  /** Reads the first row: data without one should be told before anything large is made. */
   StreamCycle(DocumentSource source, Packing packing) {
     this.source = source;
     this.packing = packing;
+    RowTable.read(source, packing, 1);
   }
 
   @Override

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -134,15 +135,34 @@ class BatchesTest {
     assertThrows(DataException.class, () -> shuffled(6, 1).seek(cursor));
     Mixture streamed = Mixture.of(RowCycle.streaming(source(0, 3), PACKING));
     Cursor far = new Cursor(9, List.of(new Cursor.Position(0, 9, -1)));
-    assertThrows(DataException.class, () -> streamed.seek(far));
+    var error = assertThrows(DataException.class, () -> streamed.seek(far));
+    assertTrue(String.valueOf(error.getMessage()).contains("at row 9: there are 3 rows"));
     assertThrows(IllegalArgumentException.class, () -> mixed(1).seek(cursor));
     assertThrows(IllegalArgumentException.class, () -> Cursor.of(new long[] {1, 2}));
   }
 
   @Test
-  void anEmptyStreamIsAnErrorAndNotALoop() {
-    Mixture streamed = Mixture.of(RowCycle.streaming(DocumentSource.of(List.of()), PACKING));
-    assertThrows(DataException.class, streamed::next);
+  void aStreamThatIsEmptyOrBeginsBrokenIsAnErrorBeforeItsFirstRowIsAskedFor() {
+    DocumentSource empty = DocumentSource.of(List.of());
+    assertThrows(DataException.class, () -> RowCycle.streaming(empty, PACKING));
+    DocumentSource broken = PackingTest.rows(new int[] {1, 10_000});
+    assertThrows(DataException.class, () -> RowCycle.streaming(broken, PACKING));
+  }
+
+  @Test
+  void whatFitsNoTableIsTakenAsAStream() {
+    // 2^20 ids a row, all of them the same array: 512 rows are more than a table takes.
+    int[] row = new int[1 << 20];
+    int[][] rows = new int[513][];
+    Arrays.fill(rows, row);
+    rows[1] = new int[] {7, 7};
+    Packing packing = new Packing(row.length, 10, Optional.empty(), Packing.Special.NONE, false);
+    var error =
+        assertThrows(DataException.class, () -> RowTable.read(PackingTest.rows(rows), packing));
+    assertTrue(String.valueOf(error.getMessage()).endsWith("use shuffle: false"));
+    RowCycle streamed = RowCycle.streaming(PackingTest.rows(rows), packing);
+    assertEquals(0, streamed.next()[0]);
+    assertEquals(7, streamed.next()[0]);
   }
 
   @Test
