@@ -115,12 +115,27 @@ final class ParquetReader implements DocumentReader {
     }
     int[] ids = new int[values.length];
     for (int i = 0; i < ids.length; i++) {
-      if (!(values[i] instanceof Number number) || number.longValue() != number.intValue()) {
-        throw new DataException(where + ": input_ids[" + i + "] is " + values[i] + ", no id");
+      ids[i] = id(values[i]);
+      if (ids[i] < 0) {
+        throw new DataException(
+            "%s: input_ids[%d] is %s, expected a whole number from 0 to %d"
+                .formatted(where, i, values[i], Integer.MAX_VALUE));
       }
-      ids[i] = number.intValue();
     }
     return ids;
+  }
+
+  /** The id that a cell holds, or -1: fractions and numbers beyond an int are none. */
+  private static int id(@Nullable Object cell) {
+    long value =
+        switch (cell) {
+          case Byte b -> b;
+          case Short s -> s;
+          case Integer i -> i;
+          case Long l -> l;
+          case null, default -> -1;
+        };
+    return value < 0 || value > Integer.MAX_VALUE ? -1 : (int) value;
   }
 
   private DataException unreadable(SQLException e) {

@@ -160,7 +160,8 @@ class DocumentSourceTest {
     Path file =
         parquet(
             "a[1].parquet",
-            "SELECT [i, i + 1, i + 2]::INT[] AS input_ids, 'row ' || i AS text FROM range(5000) t(i)");
+            "SELECT [i, i + 1, i + 2]::INT[] AS input_ids, 'row ' || i AS text FROM range(5000)"
+                + " t(i)");
     List<String> rows = read(DocumentSource.of(file));
     assertEquals(5000, rows.size());
     for (int i = 0; i < rows.size(); i++) {
@@ -168,6 +169,15 @@ class DocumentSourceTest {
     }
     List<String> texts = read(DocumentSource.of(file, Optional.of("text")));
     assertEquals("row 4999", texts.getLast());
+  }
+
+  @Test
+  void idsOfEveryWholeTypeAreRead() throws Exception {
+    for (String type :
+        List.of("TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", "UINTEGER", "BIGINT")) {
+      Path file = parquet(type + ".parquet", "SELECT [3, 127]::" + type + "[] AS input_ids");
+      assertEquals(List.of("[3, 127]"), read(DocumentSource.of(file)), type);
+    }
   }
 
   @Test
@@ -179,6 +189,16 @@ class DocumentSourceTest {
     assertTrue(error(DocumentSource.of(none)).startsWith(none + " row 3"));
     Path large = parquet("c.parquet", "SELECT [1, 99999999999] AS input_ids");
     assertTrue(error(DocumentSource.of(large)).contains("input_ids[1] is 99999999999"));
+    for (String ids :
+        List.of(
+            "1.5::DOUBLE",
+            "1::FLOAT",
+            "1.0::DECIMAL(4,1)",
+            "18446744073709551617::HUGEINT",
+            "-1")) {
+      Path wrong = parquet("wrong.parquet", "SELECT [" + ids + "] AS input_ids");
+      assertTrue(error(DocumentSource.of(wrong)).contains("input_ids[0] is "), ids);
+    }
     Path broken = write("d.parquet", "no parquet");
     assertTrue(error(DocumentSource.of(broken)).startsWith(broken.toString()));
   }
