@@ -60,8 +60,9 @@ final class Packer implements RowReader {
             .orElseThrow(() ->
                 new DataException(
                     document.where()
-                        + ": text, but the model has no tokenizer;"
-                        + " put its tokenizer.json beside it or use a column input_ids"));
+                        + ": text, but no tokenizer: put a tokenizer.json into the model's folder,"
+                        + " name its folder with data.tokenizer (recipe) or --tokenizer (rondo"
+                        + " loss), or use a column input_ids"));
     int[] plain = tokenizer.encode(document.text());
     boolean front = packing.special() != Packing.Special.NONE && tokenizer.bos().isPresent();
     boolean behind = packing.special() == Packing.Special.BOS_EOS && tokenizer.eos().isPresent();
