@@ -6,7 +6,6 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import rondo.data.tokenizer.PreTokenizer.Metaspace.Prefix;
-import tools.jackson.databind.JsonNode;
 
 /** Builds the rewriting steps that a tokenizer file describes. */
 final class Components {
@@ -30,10 +29,10 @@ final class Components {
   }
 
   private static Normalizer replace(Section s) {
-    JsonNode literal = s.require("pattern").get("String");
+    String literal = s.literalPattern();
     String content = s.text("content");
     return literal != null
-        ? new Normalizer.Replace(literal.stringValue(), content)
+        ? new Normalizer.Replace(literal, content)
         : new Normalizer.ReplacePattern(s.pattern(), content);
   }
 
@@ -95,6 +94,14 @@ final class Components {
     };
   }
 
+  private static int character(Section s) {
+    String content = s.text("content");
+    if (content.codePointCount(0, content.length()) != 1) {
+      throw s.wrong("\"content\" is \"" + content + "\", expected one character");
+    }
+    return content.codePointAt(0);
+  }
+
   static Decoder decoder(@Nullable Section s) {
     if (s == null) {
       return new Decoder.Chain(List.of());
@@ -105,9 +112,7 @@ final class Components {
       case "Replace" -> new Decoder.Rewrite(replace(s));
       case "ByteFallback" -> new Decoder.ByteFallback();
       case "Fuse" -> new Decoder.Fuse();
-      case "Strip" ->
-          new Decoder.Strip(
-              s.text("content").codePointAt(0), s.integer("start"), s.integer("stop"));
+      case "Strip" -> new Decoder.Strip(character(s), s.integer("start"), s.integer("stop"));
       case "ByteLevel" -> new Decoder.ByteLevel();
       case "Metaspace" -> new Decoder.Metaspace(s.text("replacement"), prefix(s) != Prefix.NEVER);
       default ->

@@ -16,6 +16,8 @@ import tools.jackson.databind.JsonNode;
  * @param name where it stands in the file, such as {@code pre_tokenizer}
  */
 record Section(Path file, String name, JsonNode node) {
+  /** Tables are as long as the largest id; no vocabulary comes near this. */
+  private static final int LARGEST_ID = (1 << 24) - 1;
 
   /** The object under {@code key}, or null where it is absent or null. */
   @Nullable Section child(String key) {
@@ -26,10 +28,19 @@ record Section(Path file, String name, JsonNode node) {
   /** The members of the list under {@code key}, each named by that key. */
   List<Section> children(String key) {
     List<Section> result = new ArrayList<>();
-    for (JsonNode value : require(key)) {
+    for (JsonNode value : list(key)) {
       result.add(new Section(file, key, value));
     }
     return result;
+  }
+
+  /** The list under {@code key}. */
+  JsonNode list(String key) {
+    JsonNode value = require(key);
+    if (!value.isArray()) {
+      throw wrong("\"" + key + "\" is " + value.getNodeType() + ", expected a list");
+    }
+    return value;
   }
 
   String type() {
@@ -37,7 +48,10 @@ record Section(Path file, String name, JsonNode node) {
   }
 
   String text(String key) {
-    JsonNode value = require(key);
+    return text(key, require(key));
+  }
+
+  private String text(String key, JsonNode value) {
     if (!value.isString()) {
       throw wrong("\"" + key + "\" is " + value.getNodeType() + ", expected a string");
     }
@@ -46,8 +60,24 @@ record Section(Path file, String name, JsonNode node) {
 
   int integer(String key) {
     JsonNode value = require(key);
-    if (!value.canConvertToInt()) {
+    if (!value.isIntegralNumber() || !value.canConvertToInt()) {
       throw wrong("\"" + key + "\" is " + value + ", expected a whole number");
+    }
+    return value.intValue();
+  }
+
+  /** The id of a token, which stands under {@code key}. */
+  int id(String key) {
+    return id("\"" + key + "\"", require(key));
+  }
+
+  /** A value as the id of a token; {@code what} is what messages call it. */
+  int id(String what, JsonNode value) {
+    if (!value.isIntegralNumber()
+        || !value.canConvertToInt()
+        || value.intValue() < 0
+        || value.intValue() > LARGEST_ID) {
+      throw wrong(what + " is " + value + ", expected a whole number from 0 to " + LARGEST_ID);
     }
     return value.intValue();
   }
@@ -71,23 +101,30 @@ record Section(Path file, String name, JsonNode node) {
     return value;
   }
 
+  /** The text of {@code {"String": …}} under "pattern", or null where it is no such pattern. */
+  @Nullable String literalPattern() {
+    JsonNode literal = require("pattern").get("String");
+    return literal == null ? null : text("String", literal);
+  }
+
   /** The regular expression that {@code {"Regex": …}} or {@code {"String": …}} stands for. */
   Pattern pattern() {
-    JsonNode value = require("pattern");
-    JsonNode literal = value.get("String");
+    String literal = literalPattern();
     if (literal != null) {
-      return Pattern.compile(literal.stringValue(), Pattern.LITERAL);
+      return Pattern.compile(literal, Pattern.LITERAL);
     }
+    JsonNode value = require("pattern");
     JsonNode regex = value.get("Regex");
     if (regex == null) {
       throw wrong("a pattern is " + value + ", expected {\"String\": …} or {\"Regex\": …}");
     }
+    String expression = text("Regex", regex);
     try {
       // Unicode's meaning of \s and (?i), as in the Rust library.
-      return Pattern.compile(regex.stringValue(), Pattern.UNICODE_CHARACTER_CLASS);
+      return Pattern.compile(expression, Pattern.UNICODE_CHARACTER_CLASS);
     } catch (PatternSyntaxException e) {
       String at = e.getDescription() + " at " + e.getIndex();
-      throw wrong("Java cannot read the pattern " + regex.stringValue() + " (" + at + ")");
+      throw wrong("Java cannot read the pattern " + expression + " (" + at + ")");
     }
   }
 

@@ -31,7 +31,11 @@ final class TokenizerFile {
   }
 
   static BpeTokenizer read(Path file) {
-    return new TokenizerFile(file).build();
+    try {
+      return new TokenizerFile(file).build();
+    } catch (JacksonException e) { // what no check below foresaw
+      throw new DataException(file + ": not a usable tokenizer: " + e.getOriginalMessage(), e);
+    }
   }
 
   private BpeTokenizer build() {
@@ -85,7 +89,7 @@ final class TokenizerFile {
       boolean special = token.flag("special", false);
       added.add(
           new AddedTokens.Added(
-              token.integer("id"),
+              token.id("id"),
               token.text("content"),
               special,
               token.flag("single_word", false),
@@ -110,7 +114,14 @@ final class TokenizerFile {
         throw model.wrong(key + " \"" + model.text(key) + "\" is not supported, expected none");
       }
     }
-    model.require("vocab").properties().forEach(e -> vocabulary.put(e.getKey(), id(model, e)));
+    JsonNode words = model.require("vocab");
+    if (!words.isObject()) {
+      throw model.wrong("\"vocab\" is " + words.getNodeType() + ", expected tokens and their ids");
+    }
+    for (Map.Entry<String, JsonNode> word : words.properties()) {
+      String what = "vocab: the id of \"" + word.getKey() + "\"";
+      vocabulary.put(word.getKey(), model.id(what, word.getValue()));
+    }
     String unknown = model.textOrEmpty("unk_token");
     if (!unknown.isEmpty() && !vocabulary.containsKey(unknown)) {
       throw model.wrong("unk_token \"" + unknown + "\" is not in the vocabulary");
@@ -125,33 +136,38 @@ final class TokenizerFile {
     return readMerges(model, options);
   }
 
-  private static int id(Section model, Map.Entry<String, JsonNode> entry) {
-    if (!entry.getValue().canConvertToInt() || entry.getValue().intValue() < 0) {
-      throw model.wrong("the id of \"" + entry.getKey() + "\" is " + entry.getValue());
-    }
-    return entry.getValue().intValue();
-  }
-
   private int idOf(String token) {
     return vocabulary.getOrDefault(token, -1);
   }
 
+  /** The two tokens that a merge joins: a list of two strings, or one string with a space. */
+  private static String[] pair(JsonNode merge) {
+    if (merge.isString()) {
+      return merge.stringValue().split(" ", -1);
+    }
+    boolean two = merge.size() == 2 && merge.path(0).isString() && merge.path(1).isString();
+    return two
+        ? new String[] {merge.path(0).stringValue(), merge.path(1).stringValue()}
+        : new String[0];
+  }
+
   private Bpe readMerges(Section model, Bpe.Options options) {
-    JsonNode merges = model.require("merges");
+    JsonNode merges = model.list("merges");
     PairTable table = new PairTable(merges.size());
     boolean crossing = false;
     int rank = 0;
     for (JsonNode merge : merges) {
-      String[] pair =
-          merge.isArray() && merge.size() == 2
-              ? new String[] {merge.get(0).stringValue(), merge.get(1).stringValue()}
-              : merge.isString() ? merge.stringValue().split(" ", -1) : new String[0];
-      if (pair.length != 2 || idOf(pair[0]) < 0 || idOf(pair[1]) < 0) {
-        throw model.wrong("merge " + rank + " is " + merge + ", expected two known tokens");
+      String[] pair = pair(merge);
+      if (pair.length != 2
+          || pair[0].isEmpty()
+          || pair[1].isEmpty()
+          || idOf(pair[0]) < 0
+          || idOf(pair[1]) < 0) {
+        throw model.wrong("merges[" + rank + "] is " + merge + ", expected two known tokens");
       }
       int merged = idOf(pair[0] + pair[1]);
       if (merged < 0) {
-        throw model.wrong("merge " + rank + ", " + merge + ", makes no token of the vocabulary");
+        throw model.wrong("merges[" + rank + "], " + merge + ", makes no token of the vocabulary");
       }
       table.put(idOf(pair[0]), idOf(pair[1]), rank++, merged);
       crossing |= Bpe.crossesMark(pair[0], pair[1]);
@@ -168,7 +184,7 @@ final class TokenizerFile {
       case "Sequence" -> s.children("processors").forEach(p -> readTemplate(p, before, after));
       case "TemplateProcessing" -> {
         List<Integer> side = before;
-        for (JsonNode piece : s.require("single")) {
+        for (JsonNode piece : s.list("single")) {
           JsonNode special = piece.get("SpecialToken");
           if (special == null) {
             side = after;
@@ -179,7 +195,7 @@ final class TokenizerFile {
             throw s.wrong(special + " is not among its special_tokens");
           }
           for (JsonNode id : token.path("ids")) {
-            side.add(id.intValue());
+            side.add(s.id("an id of " + special, id));
           }
         }
       }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import rondo.data.DataException;
 
 class TokenizersTest {
@@ -117,8 +118,21 @@ class TokenizersTest {
         "\"behavior\": \"Isolated\"|\"behavior\": \"Glued\"|behavior \"Glued\"",
         "\"type\": \"BPE\"|\"type\": \"Unigram\"|model: type \"Unigram\"",
         "\"type\": \"TemplateProcessing\"|\"type\": \"Roberta\"|processors: type \"Roberta\"",
-        "\"hell\": 258|\"hull\": 258|merge 2",
+        "\"hell\": 258|\"hull\": 258|model: merges[2]",
         "\"id\": 265|\"id\": \"x\"|added_tokens: \"id\"",
+        "\"id\": 265|\"id\": -1|added_tokens: \"id\" is -1, expected",
+        "\"id\": 265|\"id\": 2147483647|added_tokens: \"id\" is 2147483647, expected",
+        "\"id\": 265|\"id\": 2000000000|added_tokens: \"id\" is 2000000000, expected",
+        "\"id\": 265|\"id\": 1.5|added_tokens: \"id\" is 1.5, expected",
+        "\"hell\": 258|\"hell\": 2147483647|model: vocab: the id of \"hell\" is 2147483647",
+        "\"hell\": 258|\"hell\": [1]|model: vocab: the id of \"hell\" is [1]",
+        "\"merges\": [|\"merges\": [[1, 2],|model: merges[0] is [1,2], expected two",
+        "\"merges\": [|\"merges\": [{\"a\": 1, \"b\": 2},|model: merges[0] is {",
+        "\"merges\": [|\"merges\": 5, \"old\": [|model: \"merges\" is NUMBER, expected a list",
+        "\"vocab\": {|\"vocab\": [], \"old\": {|model: \"vocab\" is ARRAY, expected",
+        "\"Regex\":|\"String\": 5, \"old\":|pretokenizers: \"String\" is NUMBER, expected",
+        "\"Regex\":|\"Regex\": 5, \"old\":|pretokenizers: \"Regex\" is NUMBER, expected",
+        "\"ids\": [|\"ids\": [\"x\",|processors: an id of",
         "\"version\"|version|not JSON"
       })
   void anUnknownPartIsNamedWithItsFile(String from, String to, String message) throws Exception {
@@ -131,6 +145,28 @@ class TokenizersTest {
     assertTrue(said.startsWith(file.toString()), said);
     assertTrue(said.contains(message), said);
     assertEquals(1, said.lines().count(), said);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "ab"})
+  void whatADecoderStripsIsOneCharacter(String content) throws Exception {
+    Path file = sentencePiece.resolve("tokenizer.json");
+    String json = Files.readString(file);
+    Files.writeString(
+        file, json.replaceFirst("(\"Strip\",\\s*\"content\": )\" \"", "$1\"" + content + "\""));
+    var error = assertThrows(DataException.class, () -> Tokenizers.load(sentencePiece));
+    assertEquals(
+        file + ": decoders: \"content\" is \"" + content + "\", expected one character",
+        error.getMessage());
+  }
+
+  @Test
+  void aMergeOfNothingIsNoMerge() throws Exception {
+    Path file = byteLevel.resolve("tokenizer.json");
+    String json = Files.readString(file).replace("\"vocab\": {", "\"vocab\": {\"\": 0,");
+    Files.writeString(file, json.replace("\"merges\": [", "\"merges\": [[\"h\", \"\"],"));
+    var error = assertThrows(DataException.class, () -> Tokenizers.load(byteLevel));
+    assertTrue(String.valueOf(error.getMessage()).contains("merges[0] is [\"h\",\"\"]"));
   }
 
   @Test
