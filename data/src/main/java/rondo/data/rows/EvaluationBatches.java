@@ -8,7 +8,6 @@ public final class EvaluationBatches implements AutoCloseable {
   private final BatchShape shape;
   private final long limit;
   private long rows;
-  private long predicted;
 
   /**
    * @param limit the most rows to read
@@ -36,7 +35,7 @@ public final class EvaluationBatches implements AutoCloseable {
       if (row == null) {
         break;
       }
-      predicted += shape.put(sequence++, row, tokens, targets);
+      shape.put(sequence++, row, tokens, targets);
       rows++;
     }
     if (sequence > 0) {
@@ -48,11 +47,6 @@ public final class EvaluationBatches implements AutoCloseable {
   /** Rows given out so far. */
   public long rows() {
     return rows;
-  }
-
-  /** Targets that count, given out so far. */
-  public long predicted() {
-    return predicted;
   }
 
   @Override

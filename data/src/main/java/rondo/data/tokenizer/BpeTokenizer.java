@@ -134,15 +134,4 @@ public final class BpeTokenizer implements Tokenizer {
   public OptionalInt eos() {
     return eos;
   }
-
-  @Override
-  public OptionalInt id(String token) {
-    for (AddedTokens.Added added : parts.added()) {
-      if (added.content().equals(token)) {
-        return OptionalInt.of(added.id());
-      }
-    }
-    Integer id = parts.vocabulary().get(token);
-    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
-  }
 }

@@ -66,16 +66,4 @@ public record ByteTokenizer() implements Tokenizer {
   public OptionalInt eos() {
     return OptionalInt.of(EOS);
   }
-
-  @Override
-  public OptionalInt id(String token) {
-    return switch (token) {
-      case BOS_TEXT -> bos();
-      case EOS_TEXT -> eos();
-      default -> {
-        byte[] bytes = token.getBytes(StandardCharsets.UTF_8);
-        yield bytes.length == 1 ? OptionalInt.of(bytes[0] & 0xff) : OptionalInt.empty();
-      }
-    };
-  }
 }

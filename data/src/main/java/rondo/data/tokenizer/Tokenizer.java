@@ -43,7 +43,4 @@ public sealed interface Tokenizer permits ByteTokenizer, BpeTokenizer {
 
   /** The id that ends a document, if there is one. */
   OptionalInt eos();
-
-  /** The id of the token spelled exactly {@code token} in the vocabulary, if there is one. */
-  OptionalInt id(String token);
 }

@@ -51,8 +51,6 @@ class TokenizersTest {
     assertEquals(268, tokenizer.vocabularySize());
     assertEquals(OptionalInt.of(265), tokenizer.bos());
     assertEquals(OptionalInt.of(266), tokenizer.eos());
-    assertEquals(OptionalInt.of(267), tokenizer.id("<note>"));
-    assertEquals(OptionalInt.empty(), tokenizer.id("<absent>"));
   }
 
   @Test
