@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import rondo.data.rows.Cursor;
-import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Buffer;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.AtomicFiles;
@@ -119,9 +118,7 @@ public final class Checkpoints {
       remove(beside);
       Files.createDirectories(beside);
       WeightFiles.save(session.weights, beside, WeightFiles.Precision.F32);
-      if (session.tokenizer.isPresent()) {
-        Tokenizers.save(session.tokenizer.get(), beside);
-      }
+      session.tokenizer.ifPresent(t -> TokenizerFiles.write(t, beside));
       SafetensorsWriter.write(beside.resolve(MOMENTS), moments(session));
       var manifest = JSON.createObjectNode();
       manifest.put("step", state.step());

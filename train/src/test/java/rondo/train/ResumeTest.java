@@ -129,6 +129,43 @@ class ResumeTest {
   }
 
   @Test
+  void everyCheckpointHasTheTokenizerThatTheRunBeganWith() throws Exception {
+    var run = new TinyRun(folder);
+    var from = Files.createDirectories(folder.resolve("words"));
+    TokenizerFiles.write(new rondo.data.tokenizer.ByteTokenizer(), from);
+    var first = Files.readAllBytes(from.resolve("tokenizer.json"));
+    var changing =
+        new Listener() {
+          @Override
+          public void note(String line) {}
+
+          @Override
+          public void started(long step, long steps) {
+            remove(from);
+          }
+
+          @Override
+          public void step(StepReport report) {}
+        };
+    try (var device = device(1)) {
+      run.run(device, List.of("data.tokenizer=" + from), changing);
+    }
+    for (var step : List.of("step-6", "step-9", "step-12")) {
+      var saved = run.out().resolve(step).resolve("tokenizer.json");
+      assertArrayEquals(first, Files.readAllBytes(saved));
+    }
+  }
+
+  private static void remove(Path from) {
+    try {
+      Files.delete(from.resolve("tokenizer.json"));
+      Files.delete(from.resolve("tokenizer_config.json"));
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+
+  @Test
   void theNewestWholeCheckpointWinsAndABrokenOneIsTold() throws Exception {
     var run = new TinyRun(folder);
     var notes = new ArrayList<String>();

@@ -27,6 +27,7 @@ public final class BpeTokenizer implements Tokenizer {
       Map<String, Integer> vocabulary) {}
 
   private final Path file;
+  private final Map<String, byte[]> files;
   private final Parts parts;
   private final OptionalInt bos;
   private final OptionalInt eos;
@@ -35,8 +36,10 @@ public final class BpeTokenizer implements Tokenizer {
   private final @Nullable String[] spellings;
   private final Set<Integer> special;
 
-  BpeTokenizer(Path file, Parts parts, OptionalInt bos, OptionalInt eos) {
+  BpeTokenizer(
+      Path file, Map<String, byte[]> files, Parts parts, OptionalInt bos, OptionalInt eos) {
     this.file = file;
+    this.files = files;
     this.parts = parts;
     this.bos = bos;
     this.eos = eos;
@@ -66,9 +69,9 @@ public final class BpeTokenizer implements Tokenizer {
     added.forEach(token -> spellings[token.id()] = token.content());
   }
 
-  /** The {@code tokenizer.json} this was read from. */
-  public Path file() {
-    return file;
+  /** What was read: {@code tokenizer.json} and the files beside it, by name. */
+  Map<String, byte[]> files() {
+    return files;
   }
 
   @Override

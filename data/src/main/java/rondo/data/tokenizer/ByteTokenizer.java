@@ -6,7 +6,7 @@ import java.util.OptionalInt;
 
 /**
  * The UTF-8 bytes of a text as ids 0 to 255, with BOS = 256 and EOS = 257: a vocabulary of 258 that
- * needs no file. {@link Tokenizers#save} writes it as a byte-level BPE without merges, which reads
+ * needs no file. {@link Tokenizers#files} spells it as a byte-level BPE without merges, which reads
  * back as the same ids, here and in Hugging Face's libraries.
  */
 public record ByteTokenizer() implements Tokenizer {

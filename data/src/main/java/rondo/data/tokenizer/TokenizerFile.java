@@ -1,12 +1,16 @@
 package rondo.data.tokenizer;
 
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import rondo.data.DataException;
 import tools.jackson.core.JacksonException;
@@ -20,14 +24,45 @@ final class TokenizerFile {
   private static final List<String> EOS_NAMES =
       List.of("</s>", "<|end_of_text|>", "<|end_text|>", "<|endoftext|>", "<|eos|>");
 
+  private static final List<String> COMPANIONS =
+      List.of("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja");
+
   private final Path file;
+  private final Map<String, byte[]> files = new TreeMap<>();
   private final Section root;
   private final Map<String, Integer> vocabulary = new HashMap<>();
   private final List<AddedTokens.Added> added = new ArrayList<>();
 
   private TokenizerFile(Path file) {
     this.file = file;
-    this.root = new Section(file, "tokenizer", parse(file));
+    if (!Files.isRegularFile(file)) {
+      throw new DataException(file + ": no such file, expected a Hugging Face tokenizer.json");
+    }
+    files.put(Tokenizers.FILE, bytes(file));
+    for (String name : COMPANIONS) {
+      if (Files.isRegularFile(file.resolveSibling(name))) {
+        files.put(name, bytes(file.resolveSibling(name)));
+      }
+    }
+    this.root = section("tokenizer", file, Tokenizers.FILE);
+  }
+
+  private static byte[] bytes(Path file) {
+    try {
+      return Files.readAllBytes(file);
+    } catch (IOException e) {
+      throw new DataException(file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** The JSON document of one of the files read, an empty one where it is absent. */
+  private Section section(String name, Path path, String key) {
+    byte[] json = files.getOrDefault(key, "{}".getBytes(StandardCharsets.UTF_8));
+    try {
+      return new Section(path, name, new ObjectMapper().readTree(json));
+    } catch (JacksonException e) {
+      throw new DataException(path + ": not JSON: " + e.getOriginalMessage(), e);
+    }
   }
 
   static BpeTokenizer read(Path file) {
@@ -42,12 +77,8 @@ final class TokenizerFile {
     readAdded();
     PreTokenizer preTokenizer = Components.preTokenizer(root.child("pre_tokenizer"));
     Bpe bpe = readModel(preTokenizer.bytes());
-    Path beside = file.resolveSibling("tokenizer_config.json");
-    Section config =
-        new Section(
-            beside,
-            "tokenizer_config",
-            Files.exists(beside) ? parse(beside) : new ObjectMapper().createObjectNode());
+    String beside = COMPANIONS.getFirst();
+    Section config = section("tokenizer_config", file.resolveSibling(beside), beside);
     List<Integer> before = new ArrayList<>();
     List<Integer> after = new ArrayList<>();
     readTemplate(root.child("post_processor"), before, after);
@@ -57,6 +88,7 @@ final class TokenizerFile {
     override(config, "add_eos_token", eos, after, after.size());
     return new BpeTokenizer(
         file,
+        Collections.unmodifiableMap(files),
         new BpeTokenizer.Parts(
             List.copyOf(added),
             Components.normalizer(root.child("normalizer")),
@@ -68,17 +100,6 @@ final class TokenizerFile {
             vocabulary),
         bos,
         eos);
-  }
-
-  private static JsonNode parse(Path file) {
-    if (!Files.isRegularFile(file)) {
-      throw new DataException(file + ": no such file, expected a Hugging Face tokenizer.json");
-    }
-    try {
-      return new ObjectMapper().readTree(file);
-    } catch (JacksonException e) {
-      throw new DataException(file + ": not JSON: " + e.getOriginalMessage(), e);
-    }
   }
 
   private void readAdded() {

@@ -1,25 +1,17 @@
 package rondo.data.tokenizer;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.List;
+import java.util.Map;
 import rondo.data.DataException;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Loads tokenizers from model folders and saves them there. */
+/** Loads tokenizers from model folders, and spells them as the files of one. */
 public final class Tokenizers {
-  private static final List<String> FILES =
-      List.of(
-          "tokenizer.json",
-          "tokenizer_config.json",
-          "special_tokens_map.json",
-          "chat_template.jinja");
+  static final String FILE = "tokenizer.json";
 
   private Tokenizers() {}
 
@@ -31,43 +23,31 @@ public final class Tokenizers {
    */
   public static Tokenizer load(Path folderOrFile) {
     return TokenizerFile.read(
-        Files.isDirectory(folderOrFile) ? folderOrFile.resolve("tokenizer.json") : folderOrFile);
+        Files.isDirectory(folderOrFile) ? folderOrFile.resolve(FILE) : folderOrFile);
   }
 
-  /** Writes the files of {@code tokenizer} into a folder, so that {@link #load} reads the same. */
-  public static void save(Tokenizer tokenizer, Path folder) {
-    try {
-      Files.createDirectories(folder);
-      switch (tokenizer) {
-        case BpeTokenizer bpe -> copy(bpe.file(), folder);
-        case ByteTokenizer _ -> {
-          write(folder.resolve("tokenizer.json"), bytesAsBpe());
-          ObjectNode config = new ObjectMapper().createObjectNode();
-          config.put("tokenizer_class", "PreTrainedTokenizerFast");
-          config.put("bos_token", ByteTokenizer.BOS_TEXT);
-          config.put("eos_token", ByteTokenizer.EOS_TEXT);
-          config.put("clean_up_tokenization_spaces", false);
-          write(folder.resolve("tokenizer_config.json"), config);
-        }
+  /**
+   * The files of {@code tokenizer} by name: in a folder, {@link #load} reads the same from them. Of
+   * a loaded one they are what was read, whatever has become of its folder since.
+   *
+   * @return contents that the caller must not write into
+   */
+  public static Map<String, byte[]> files(Tokenizer tokenizer) {
+    return switch (tokenizer) {
+      case BpeTokenizer bpe -> bpe.files();
+      case ByteTokenizer _ -> {
+        ObjectNode config = new ObjectMapper().createObjectNode();
+        config.put("tokenizer_class", "PreTrainedTokenizerFast");
+        config.put("bos_token", ByteTokenizer.BOS_TEXT);
+        config.put("eos_token", ByteTokenizer.EOS_TEXT);
+        config.put("clean_up_tokenization_spaces", false);
+        yield Map.of(FILE, utf8(bytesAsBpe()), "tokenizer_config.json", utf8(config));
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(folder + ": cannot save the tokenizer: " + e.getMessage(), e);
-    }
+    };
   }
 
-  private static void copy(Path file, Path folder) throws IOException {
-    for (String name : FILES) {
-      Path from = name.equals("tokenizer.json") ? file : file.resolveSibling(name);
-      Path to = folder.resolve(name);
-      if (Files.exists(from) && !(Files.exists(to) && Files.isSameFile(from, to))) {
-        Files.copy(from, to, StandardCopyOption.REPLACE_EXISTING);
-      }
-    }
-  }
-
-  private static void write(Path file, ObjectNode json) throws IOException {
-    String text = json.toPrettyString() + "\n";
-    Files.writeString(file, text, StandardCharsets.UTF_8);
+  private static byte[] utf8(ObjectNode json) {
+    return (json.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   private static ObjectNode bytesAsBpe() {

@@ -5,12 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -174,9 +176,9 @@ class TokenizersTest {
   }
 
   @Test
-  void theByteTokenizerSavedAndLoadedGivesTheSameIdsAndText() {
+  void theByteTokenizerSavedAndLoadedGivesTheSameIdsAndText() throws Exception {
     Tokenizer bytes = new ByteTokenizer();
-    Tokenizers.save(bytes, folder.resolve("saved"));
+    save(bytes, folder.resolve("saved"));
     Tokenizer loaded = Tokenizers.load(folder.resolve("saved"));
     assertEquals(bytes.vocabularySize(), loaded.vocabularySize());
     assertEquals(bytes.bos(), loaded.bos());
@@ -194,13 +196,31 @@ class TokenizersTest {
     assertEquals(bytes.decode(around, false), loaded.decode(around, false));
   }
 
-  @Test
-  void aLoadedTokenizerIsSavedAsTheFilesItCameFrom() throws Exception {
-    Path saved = folder.resolve("saved");
-    Tokenizers.save(Tokenizers.load(sentencePiece), saved);
-    for (String file : new String[] {"tokenizer.json", "tokenizer_config.json"}) {
-      assertEquals(-1, Files.mismatch(sentencePiece.resolve(file), saved.resolve(file)));
+  private static void save(Tokenizer tokenizer, Path to) throws IOException {
+    Files.createDirectories(to);
+    for (var file : Tokenizers.files(tokenizer).entrySet()) {
+      Files.write(to.resolve(file.getKey()), file.getValue());
     }
+  }
+
+  @Test
+  void aLoadedTokenizerIsTheFilesItCameFromEvenWhenTheyAreGone() throws Exception {
+    Files.writeString(sentencePiece.resolve("chat_template.jinja"), "{{ messages }}");
+    Files.writeString(sentencePiece.resolve("model.safetensors"), "no part of a tokenizer");
+    Path other = Files.move(sentencePiece, folder.resolve("first"));
+    Tokenizer tokenizer = Tokenizers.load(other);
+    Files.move(other, folder.resolve("moved"));
+    assertEquals(
+        Set.of("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
+        Tokenizers.files(tokenizer).keySet());
+    for (var file : Tokenizers.files(tokenizer).entrySet()) {
+      assertArrayEquals(
+          Files.readAllBytes(folder.resolve("moved").resolve(file.getKey())), file.getValue());
+    }
+    save(tokenizer, folder.resolve("saved"));
+    assertArrayEquals(
+        tokenizer.encode("abc ab", true),
+        Tokenizers.load(folder.resolve("saved")).encode("abc ab", true));
   }
 
   @Test

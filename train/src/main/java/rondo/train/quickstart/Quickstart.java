@@ -13,7 +13,6 @@ import rondo.data.DocumentSource;
 import rondo.data.JavaSources;
 import rondo.data.rows.Packing;
 import rondo.data.tokenizer.ByteTokenizer;
-import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
 import rondo.nn.Retrofit;
 import rondo.nn.WeightFiles;
@@ -30,6 +29,7 @@ import rondo.train.Checkpoints;
 import rondo.train.Listener;
 import rondo.train.LossOverDepth;
 import rondo.train.Recipe;
+import rondo.train.TokenizerFiles;
 import rondo.train.Trainer;
 import tools.jackson.databind.ObjectMapper;
 
@@ -208,7 +208,7 @@ public final class Quickstart {
       throw new UncheckedIOException(folder + ": " + e.getMessage(), e);
     }
     ConfigWriter.write(folder.resolve("config.json"), config);
-    Tokenizers.save(tokenizer, folder);
+    TokenizerFiles.write(tokenizer, folder);
   }
 
   private void retrofit(Path base) {
@@ -219,7 +219,7 @@ public final class Quickstart {
           Retrofit.of(weights, surgery, new Retrofit.Adapter.Identity(), "base", device)) {
         Files.createDirectories(folder);
         WeightFiles.save(cut, folder, WeightFiles.Precision.F32);
-        Tokenizers.save(new ByteTokenizer(), folder);
+        TokenizerFiles.write(new ByteTokenizer(), folder);
       }
       watcher.note(
           "surgery: layers %s prelude, %s core, %s coda, %s dropped; identity adapter [0 | I]"
