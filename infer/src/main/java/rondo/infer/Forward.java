@@ -29,7 +29,7 @@ import rondo.nn.depth.LossChunk;
  */
 public final class Forward implements AutoCloseable {
   private final Device device;
-  private final Region state;
+  private final List<Region> regions = new ArrayList<>();
   private final Region workspace;
   private final Buffer tokens;
   private final Buffer targets;
@@ -51,6 +51,15 @@ public final class Forward implements AutoCloseable {
    * @throws IllegalArgumentException when time exceeds the model's positions
    */
   public Forward(Weights weights, Device device, int batch, int time) {
+    this(weights, device, batch, time, device::allocate);
+  }
+
+  /** Where regions come from: {@link Device#allocate}, or a test that runs out of memory. */
+  interface Memory {
+    Region allocate(String name, long bytes);
+  }
+
+  Forward(Weights weights, Device device, int batch, int time, Memory memory) {
     this.device = device;
     var config = weights.model().config();
     if (time > config.maxPositions()) {
@@ -61,101 +70,114 @@ public final class Forward implements AutoCloseable {
     var ids = TensorType.i32(batch, time);
     var hiddenType = TensorType.f32(batch, time, width);
     var tableType = TensorType.f32(time, config.block().headDim() / 2, 2);
-    state =
-        device.allocate(
-            "forward",
-            3 * Region.aligned(ids.bytes())
-                + Region.aligned(tableType.bytes())
-                + 2 * Region.aligned(hiddenType.bytes())
-                + 2 * Region.aligned(16));
-    tokens = state.next(ids);
-    targets = state.next(ids);
-    var positions = state.next(ids);
-    var table = state.next(tableType);
-    hidden = state.next(hiddenType);
-    var injection = state.next(hiddenType);
-    loss = state.next(TensorType.f32(2));
-    noiseKey = state.next(TensorType.i64(2));
-    FixedStep.writePositions(device, config, positions, table);
+    try {
+      var state =
+          take(
+              memory,
+              "forward",
+              3 * Region.aligned(ids.bytes())
+                  + Region.aligned(tableType.bytes())
+                  + 2 * Region.aligned(hiddenType.bytes())
+                  + 2 * Region.aligned(16));
+      tokens = state.next(ids);
+      targets = state.next(ids);
+      var positions = state.next(ids);
+      var table = state.next(tableType);
+      hidden = state.next(hiddenType);
+      var injection = state.next(hiddenType);
+      loss = state.next(TensorType.f32(2));
+      noiseKey = state.next(TensorType.i64(2));
+      FixedStep.writePositions(device, config, positions, table);
 
-    var pending = new ArrayList<Program>();
-    var bindings = new ArrayList<Map<Tensor, Buffer>>();
-    var t = new Trace();
-    var tokensIn = t.input("tokens", ids);
-    var places = places(t, ids, tableType);
-    var first =
-        switch (weights.model()) {
-          case FixedModel m -> m.features(t, tokensIn, places);
-          case RecurrentModel m -> m.injection(t, tokensIn, places);
-        };
-    recurrent = weights.model() instanceof RecurrentModel;
-    var b = bound(t, weights, places, positions, table);
-    b.put(tokensIn, tokens);
-    b.put(first, recurrent ? injection : hidden);
-    pending.add(
-        Program.slice("start", t.graph(), given(t, places, tokensIn), List.of(first), List.of()));
-    bindings.add(b);
-
-    t = new Trace();
-    var stateIn = t.input("state", hiddenType);
-    places = places(t, ids, tableType);
-    Tensor features = stateIn;
-    if (weights.model() instanceof RecurrentModel m) {
-      features = m.features(t, stateIn, places);
-    }
-    var head = t.parameter(head(weights));
-    var targetsIn = t.input("targets", ids);
-    int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
-    var lossOut = t.graph().add(new LinearCrossEntropy(features, head, targetsIn, chunk, 1));
-    logits = t.graph().add(MatMul.linear(features, head));
-    b = bound(t, weights, places, positions, table);
-    b.put(stateIn, hidden);
-    b.put(targetsIn, targets);
-    b.put(lossOut, loss);
-    var all = given(t, places, stateIn);
-    all.add(targetsIn);
-    pending.add(Program.slice("loss", t.graph(), all, List.of(lossOut), List.of()));
-    bindings.add(b);
-    logitsProgram =
-        Program.slice("logits", t.graph(), given(t, places, stateIn), List.of(logits), List.of());
-    logitsBindings = b;
-
-    if (weights.model() instanceof RecurrentModel m) {
-      t = new Trace();
-      stateIn = t.input("state", hiddenType);
-      var injectionIn = t.input("injection", hiddenType);
-      places = places(t, ids, tableType);
-      var next = m.recur(t, stateIn, injectionIn, places);
-      b = bound(t, weights, places, positions, table);
-      b.put(stateIn, hidden);
-      b.put(injectionIn, injection);
-      b.put(next, hidden);
-      all = given(t, places, stateIn);
-      all.add(injectionIn);
-      pending.add(Program.slice("core", t.graph(), all, List.of(next), List.of()));
+      var pending = new ArrayList<Program>();
+      var bindings = new ArrayList<Map<Tensor, Buffer>>();
+      var t = new Trace();
+      var tokensIn = t.input("tokens", ids);
+      var places = places(t, ids, tableType);
+      var first =
+          switch (weights.model()) {
+            case FixedModel m -> m.features(t, tokensIn, places);
+            case RecurrentModel m -> m.injection(t, tokensIn, places);
+          };
+      recurrent = weights.model() instanceof RecurrentModel;
+      var b = bound(t, weights, places, positions, table);
+      b.put(tokensIn, tokens);
+      b.put(first, recurrent ? injection : hidden);
+      pending.add(
+          Program.slice("start", t.graph(), given(t, places, tokensIn), List.of(first), List.of()));
       bindings.add(b);
 
       t = new Trace();
-      var key = t.input("noise key", TensorType.i64(2));
-      var z =
-          t.graph()
-              .add(new TruncatedNormal(key, hiddenType.shape(), (float) m.config().stateStd(), 3));
-      pending.add(Program.slice("noise", t.graph(), List.of(key), List.of(z), List.of()));
-      bindings.add(Map.of(key, noiseKey, z, hidden));
+      var stateIn = t.input("state", hiddenType);
+      places = places(t, ids, tableType);
+      Tensor features = stateIn;
+      if (weights.model() instanceof RecurrentModel m) {
+        features = m.features(t, stateIn, places);
+      }
+      var head = t.parameter(head(weights));
+      var targetsIn = t.input("targets", ids);
+      int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
+      var lossOut = t.graph().add(new LinearCrossEntropy(features, head, targetsIn, chunk, 1));
+      logits = t.graph().add(MatMul.linear(features, head));
+      b = bound(t, weights, places, positions, table);
+      b.put(stateIn, hidden);
+      b.put(targetsIn, targets);
+      b.put(lossOut, loss);
+      var all = given(t, places, stateIn);
+      all.add(targetsIn);
+      pending.add(Program.slice("loss", t.graph(), all, List.of(lossOut), List.of()));
+      bindings.add(b);
+      logitsProgram =
+          Program.slice("logits", t.graph(), given(t, places, stateIn), List.of(logits), List.of());
+      logitsBindings = b;
+
+      if (weights.model() instanceof RecurrentModel m) {
+        t = new Trace();
+        stateIn = t.input("state", hiddenType);
+        var injectionIn = t.input("injection", hiddenType);
+        places = places(t, ids, tableType);
+        var next = m.recur(t, stateIn, injectionIn, places);
+        b = bound(t, weights, places, positions, table);
+        b.put(stateIn, hidden);
+        b.put(injectionIn, injection);
+        b.put(next, hidden);
+        all = given(t, places, stateIn);
+        all.add(injectionIn);
+        pending.add(Program.slice("core", t.graph(), all, List.of(next), List.of()));
+        bindings.add(b);
+
+        t = new Trace();
+        var key = t.input("noise key", TensorType.i64(2));
+        var z =
+            t.graph()
+                .add(
+                    new TruncatedNormal(key, hiddenType.shape(), (float) m.config().stateStd(), 3));
+        pending.add(Program.slice("noise", t.graph(), List.of(key), List.of(z), List.of()));
+        bindings.add(Map.of(key, noiseKey, z, hidden));
+      }
+      long bytes = logitsProgram.workspaceBytes();
+      for (var program : pending) {
+        bytes = Math.max(bytes, program.workspaceBytes());
+      }
+      workspace = take(memory, "workspace", bytes);
+      var executables = new ArrayList<Executable>();
+      for (int i = 0; i < pending.size(); i++) {
+        executables.add(device.bind(pending.get(i), bindings.get(i), workspace));
+      }
+      start = executables.get(0);
+      lossOf = executables.get(1);
+      core = recurrent ? executables.get(2) : null;
+      noise = recurrent ? executables.get(3) : null;
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
     }
-    long bytes = logitsProgram.workspaceBytes();
-    for (var program : pending) {
-      bytes = Math.max(bytes, program.workspaceBytes());
-    }
-    workspace = device.allocate("workspace", bytes);
-    var executables = new ArrayList<Executable>();
-    for (int i = 0; i < pending.size(); i++) {
-      executables.add(device.bind(pending.get(i), bindings.get(i), workspace));
-    }
-    start = executables.get(0);
-    lossOf = executables.get(1);
-    core = recurrent ? executables.get(2) : null;
-    noise = recurrent ? executables.get(3) : null;
+  }
+
+  private Region take(Memory memory, String name, long bytes) {
+    var region = memory.allocate(name, bytes);
+    regions.add(region);
+    return region;
   }
 
   private static rondo.engine.weights.Parameter head(Weights weights) {
@@ -254,7 +276,6 @@ public final class Forward implements AutoCloseable {
 
   @Override
   public void close() {
-    workspace.close();
-    state.close();
+    regions.reversed().forEach(Region::close);
   }
 }

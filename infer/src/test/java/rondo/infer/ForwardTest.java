@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -17,6 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
+import rondo.engine.device.Region;
+import rondo.engine.graph.TensorType;
 import rondo.nn.WeightFiles;
 import rondo.nn.Weights;
 import rondo.nn.checkpoint.SafetensorsFile;
@@ -252,6 +255,25 @@ class ForwardTest {
             assertThrows(IllegalArgumentException.class, () -> new Forward(weights, device, 1, 33));
         assertEquals("rows of 33 tokens exceed the model's 32 positions", e.getMessage());
       }
+    }
+  }
+
+  @Test
+  void memoryIsFreedWhenThereIsNotEnoughOfIt() {
+    try (var device = Device.plain();
+        var weights = WeightFiles.load(vectors("huginn"), device)) {
+      var taken = new ArrayList<Region>();
+      Forward.Memory scarce =
+          (name, bytes) -> {
+            if (name.equals("workspace")) {
+              throw new OutOfMemoryError("no room for " + bytes);
+            }
+            taken.add(device.allocate(name, bytes));
+            return taken.getLast();
+          };
+      assertThrows(OutOfMemoryError.class, () -> new Forward(weights, device, 1, 4, scarce));
+      var buffer = taken.getFirst().at(0, TensorType.f32(1));
+      assertThrows(IllegalStateException.class, () -> device.scalar(buffer, 0), "closed");
     }
   }
 
