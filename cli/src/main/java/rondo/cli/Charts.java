@@ -6,6 +6,7 @@ import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -16,6 +17,7 @@ import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.AxesChartStyler.TextAlignment;
 import org.knowm.xchart.style.markers.SeriesMarkers;
+import rondo.nn.checkpoint.AtomicFiles;
 
 /**
  * Pictures over recurrences, as PNG files: one line a series, dashed levels for what has no depth
@@ -95,10 +97,11 @@ final class Charts {
 
   /** Draws a figure into a PNG file. */
   static void write(Figure figure, Path png) throws IOException {
-    var image = image(figure);
-    if (!ImageIO.write(image, "png", png.toFile())) {
+    var bytes = new ByteArrayOutputStream();
+    if (!ImageIO.write(image(figure), "png", bytes)) {
       throw new IOException(png + ": this Java has no PNG writer");
     }
+    AtomicFiles.write(png, bytes.toByteArray());
   }
 
   static BufferedImage image(Figure figure) {

@@ -11,6 +11,7 @@ import picocli.CommandLine.Option;
 import rondo.engine.device.Device;
 import rondo.nn.Retrofit;
 import rondo.nn.WeightFiles;
+import rondo.nn.checkpoint.AtomicFiles;
 import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ParameterCounts;
@@ -23,7 +24,8 @@ import rondo.nn.checkpoint.Surgery;
     name = "retrofit",
     sortOptions = false,
     description = {
-      "Cut a fixed-depth model into prelude, core and coda: a recurrent model, still to be trained.",
+      "Cut a fixed-depth model into prelude, core and coda: a recurrent model, still to be"
+          + " trained.",
       "",
       "Layers count from 0 and are given as ranges or lists (0-3 or 0,1,5-7); layers in no part"
           + " are dropped. Weights are copied unrounded; tokenizer and special tokens stay the"
@@ -156,7 +158,7 @@ final class RetrofitCommand extends Work {
     var kept = new ArrayList<String>();
     for (var name : COMPANIONS) {
       if (Files.exists(folder.resolve(name))) {
-        Files.copy(folder.resolve(name), out.resolve(name));
+        AtomicFiles.write(out.resolve(name), Files.readAllBytes(folder.resolve(name)));
         kept.add(name);
       }
     }
