@@ -3,6 +3,7 @@ package rondo.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -10,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.Assumptions;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -58,16 +58,10 @@ record Called(int code, String out, String err) {
   }
 
   /** A file of the folder {@code shared} beside the project; without it the test is skipped. */
-  static Path shared(String first, String... more) {
-    for (var at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-      var shared = at.resolveSibling("shared");
-      if (Files.exists(shared.resolve("golden/README.md"))) {
-        var file = shared.resolve(Path.of(first, more));
-        Assumptions.assumeTrue(Files.exists(file), file + " is not there");
-        return file;
-      }
-    }
-    return Assumptions.abort("no folder 'shared' with golden/README.md beside the project");
+  static Path shared(String... names) {
+    Path file = Path.of(System.getProperty("rondo.shared", "../../shared"), names);
+    assumeTrue(Files.exists(file), file + " is absent (-Drondo.shared=FOLDER)");
+    return file;
   }
 
   /** The words of all lines that begin with {@code first}. */

@@ -1,6 +1,5 @@
 package rondo.data;
 
-import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
@@ -10,25 +9,10 @@ import java.nio.file.Path;
 public final class Shared {
   private Shared() {}
 
-  /** A file of the folder {@code shared}; the test is skipped where it is absent. */
+  /** A file of the folder {@code shared} beside the project; without it the test is skipped. */
   public static Path file(String path) {
-    Path file = folder().resolve(path);
-    assumeTrue(Files.exists(file), file + " is absent");
+    Path file = Path.of(System.getProperty("rondo.shared", "../../shared"), path);
+    assumeTrue(Files.exists(file), file + " is absent (-Drondo.shared=FOLDER)");
     return file;
-  }
-
-  private static Path folder() {
-    String told = System.getProperty("rondo.shared");
-    if (told != null) {
-      return Path.of(told);
-    }
-    for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-      Path folder = at.resolve("shared");
-      if (Files.exists(folder.resolve("golden").resolve("README.md"))) {
-        return folder;
-      }
-    }
-    return abort(
-        "no folder 'shared' with golden/README.md beside the project (-Drondo.shared=FOLDER)");
   }
 }

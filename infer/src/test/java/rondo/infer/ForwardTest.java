@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,17 +39,9 @@ class ForwardTest {
   }
 
   private static Path golden(String name) {
-    var told = System.getProperty("rondo.shared");
-    var at = Path.of("").toAbsolutePath();
-    var shared = told == null ? null : Path.of(told);
-    for (; shared == null && at != null; at = at.getParent()) {
-      var folder = at.resolveSibling("shared");
-      shared = Files.exists(folder.resolve("golden/README.md")) ? folder : null;
-    }
-    if (shared == null) {
-      return abort("no folder 'shared' with golden/README.md beside the project (-Drondo.shared)");
-    }
-    return shared.resolve("golden").resolve(name);
+    Path file = Path.of(System.getProperty("rondo.shared", "../../shared"), "golden", name);
+    assumeTrue(Files.exists(file), file + " is absent (-Drondo.shared=FOLDER)");
+    return file;
   }
 
   private static Device device(String name) {

@@ -1,6 +1,7 @@
 package rondo.optim;
 
 import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -64,22 +65,9 @@ record GoldenFile(Map<String, Values> tensors, String json) {
   }
 
   private static Path folder() {
-    var told = System.getProperty("rondo.shared");
-    if (told != null) {
-      return existing(Path.of(told));
-    }
-    for (var at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-      var folder = at.resolveSibling("shared");
-      if (Files.exists(folder.resolve("golden").resolve("README.md"))) {
-        return existing(folder);
-      }
-    }
-    return abort("no folder 'shared' with golden/README.md beside the project (-Drondo.shared)");
-  }
-
-  private static Path existing(Path shared) {
-    var folder = shared.resolve("golden").resolve("optim");
-    return Files.isDirectory(folder) ? folder : abort(folder + " is absent");
+    Path file = Path.of(System.getProperty("rondo.shared", "../../shared"), "golden", "optim");
+    assumeTrue(Files.exists(file), file + " is absent (-Drondo.shared=FOLDER)");
+    return file;
   }
 
   Values require(String name) {

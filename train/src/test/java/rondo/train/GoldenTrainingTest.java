@@ -2,7 +2,6 @@ package rondo.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,9 +31,7 @@ class GoldenTrainingTest {
   @MethodSource("casesAndDevices")
   void aRecipeGivesTheGoldenLossesNormsAndSplits(
       String model, String deviceName, @TempDir Path folder) throws Exception {
-    var golden = Shared.folder().map(p -> p.resolve("golden"));
-    assumeTrue(golden.isPresent(), "the folder of golden vectors is absent");
-    var root = golden.get();
+    var root = Shared.file("golden");
     var training = root.resolve(model + "-training");
     var expected = new ObjectMapper().readTree(Files.readString(training.resolve("expected.json")));
     var recipe = folder.resolve("recipe.yaml");

@@ -1,25 +1,19 @@
 package rondo.train;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
 
 /** Test material that lies beside the repository where there is any. */
 final class Shared {
   private Shared() {}
 
-  static Optional<Path> folder() {
-    var given = System.getProperty("rondo.shared");
-    if (given != null) {
-      return Optional.of(Path.of(given)).filter(Files::isDirectory);
-    }
-    for (var p = Path.of("").toAbsolutePath(); p != null; p = p.getParent()) {
-      var shared = p.resolve("shared");
-      if (Files.isRegularFile(shared.resolve("golden/README.md"))) {
-        return Optional.of(shared);
-      }
-    }
-    return Optional.empty();
+  /** A file of the folder {@code shared} beside the project; without it the test is skipped. */
+  static Path file(String path) {
+    Path file = Path.of(System.getProperty("rondo.shared", "../../shared"), path);
+    assumeTrue(Files.exists(file), file + " is absent (-Drondo.shared=FOLDER)");
+    return file;
   }
 
   /** ‖a − b‖ / ‖b‖. */

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -11,7 +12,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.function.Executable;
 
 /** Files for tests: built from bytes, or real ones where the shared folder is present. */
@@ -53,21 +53,10 @@ final class Samples {
     }
   }
 
-  /** A folder beside the repository, or the test is skipped. */
-  static Path shared(String folder) {
-    String given = System.getProperty("rondo.shared");
-    if (given != null) {
-      Path found = Path.of(given, folder);
-      Assumptions.assumeTrue(Files.isDirectory(found), found + " is not a folder");
-      return found;
-    }
-    for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-      Path found = at.resolveSibling("shared").resolve(folder);
-      if (Files.isDirectory(found)) {
-        return found;
-      }
-    }
-    Assumptions.abort("no folder shared/" + folder + " beside the repository");
-    throw new AssertionError();
+  /** A file of the folder {@code shared} beside the project; without it the test is skipped. */
+  static Path shared(String name) {
+    Path file = Path.of(System.getProperty("rondo.shared", "../../shared"), name);
+    assumeTrue(Files.exists(file), file + " is absent (-Drondo.shared=FOLDER)");
+    return file;
   }
 }
