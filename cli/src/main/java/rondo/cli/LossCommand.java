@@ -71,7 +71,9 @@ final class LossCommand extends Work {
   @Option(
       names = "--initial-state",
       paramLabel = "STATE",
-      description = "zero or random (default: random).")
+      description =
+          "zero or random (default: random). Random states follow from --seed and the place of a"
+              + " row in its batch: compare losses at the same --batch.")
   private @Nullable String initialState;
 
   @Option(
