@@ -26,7 +26,13 @@ import rondo.train.Trainer;
           + " checkpoints step-N, which every command takes as a model. SIGTERM and ctrl-C end the"
           + " step at hand and write a checkpoint."
     },
-    footer = {"", "Example:", "  rondo train recipe.yaml steps=2000 depth.mean=16 out=runs/r16"})
+    footer = {
+      "",
+      "docs/recipe.md has every key of a recipe.",
+      "",
+      "Example:",
+      "  rondo train recipe.yaml steps=2000 depth.mean=16 out=runs/r16"
+    })
 final class TrainCommand extends Work {
   /** How long a signal waits for the step at hand: what schedulers grant before they kill. */
   private static final int GRACE_SECONDS = 25;
