@@ -101,8 +101,8 @@ final class RetrofitCommand extends Work {
     try (var device = Device.plain();
         var base = Models.load(folder, device, console);
         var made = Retrofit.of(base, surgery, start, name(folder), device)) {
-      Files.createDirectories(out);
-      Output.writing(() -> WeightFiles.save(made, out, precision));
+      Output.makeFolder("--out", out);
+      WeightFiles.save(made, out, precision);
       var kept = companions(folder);
       report(console, config, surgery, ParameterCounts.of(made.model().config()), precision, kept);
     }
