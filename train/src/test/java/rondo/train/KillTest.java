@@ -19,7 +19,7 @@ import tools.jackson.databind.ObjectMapper;
 
 /** What SIGKILL leaves of a run, at the worst moments. */
 class KillTest {
-  private static final int WANTED = 3;
+  private static final int WANTED = 2;
   private static final int ROUNDS = 12;
 
   @TempDir Path folder;
@@ -29,7 +29,7 @@ class KillTest {
     var run = new TinyRun(folder);
     var config = folder.resolve("shape/config.json");
     Files.writeString(
-        config, Files.readString(config).replace("vocab_size\": 23", "vocab_size\": 4000"));
+        config, Files.readString(config).replace("vocab_size\": 23", "vocab_size\": 16000"));
     return run;
   }
 
@@ -56,7 +56,7 @@ class KillTest {
         while (process.isAlive() && !Files.exists(unfinished)) {
           Thread.onSpinWait();
         }
-        TimeUnit.MICROSECONDS.sleep(random.nextInt(3000));
+        TimeUnit.MICROSECONDS.sleep(random.nextInt(2000));
       } finally {
         process.destroyForcibly().waitFor();
       }
@@ -72,6 +72,7 @@ class KillTest {
         assertTrue(!left.iterator().hasNext(), "what was left half-written is removed");
       }
     }
+    System.out.println(caught + " of the kills met a checkpoint");
     assertEquals(WANTED, caught, "kills that met a checkpoint; seed " + seed);
   }
 
