@@ -150,7 +150,7 @@ public final class Checkpoints {
       remove(beside);
       Files.createDirectories(beside);
       WeightFiles.save(session.weights, beside, WeightFiles.Precision.F32);
-      session.tokenizer.ifPresent(t -> TokenizerFiles.write(t, beside));
+      session.companions.forEach((file, bytes) -> AtomicFiles.write(beside.resolve(file), bytes));
       SafetensorsWriter.write(beside.resolve(MOMENTS), moments(session));
       var manifest = JSON.createObjectNode();
       manifest.put("step", state.step());

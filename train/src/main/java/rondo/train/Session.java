@@ -1,10 +1,13 @@
 package rondo.train;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import rondo.data.DocumentSource;
 import rondo.data.rows.BatchShape;
@@ -23,6 +26,7 @@ import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
 import rondo.nn.WeightFiles;
 import rondo.nn.Weights;
+import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.ModelConfig;
@@ -40,6 +44,10 @@ final class Session implements AutoCloseable {
   final Recipe recipe;
   final Device device;
   final Optional<Tokenizer> tokenizer;
+
+  /** The files that go with the weights, by name, as they were at the start. */
+  final Map<String, byte[]> companions;
+
   final Weights weights;
   final Region gradients;
   final TrainingStep step;
@@ -60,6 +68,7 @@ final class Session implements AutoCloseable {
       var config = config(recipe);
       var folder = tokenizerFolder(recipe);
       tokenizer = folder == null ? Optional.empty() : Optional.of(Tokenizers.load(folder));
+      companions = tokenizer.map(Tokenizers::files).orElseGet(() -> companions(recipe));
       // Data first: what is wrong with it should be told before anything large is allocated.
       batches = batches(config);
       owned.add(batches::close);
@@ -156,6 +165,26 @@ final class Session implements AutoCloseable {
       }
     }
     return null;
+  }
+
+  /** Those of a model without a tokenizer that can be used here: others may know theirs. */
+  private static Map<String, byte[]> companions(Recipe recipe) {
+    var found = new TreeMap<String, byte[]>();
+    if (recipe.model() != null) {
+      var folder = model(recipe);
+      for (var name : Tokenizers.FILES) {
+        var file = folder.resolve(name);
+        try {
+          if (Files.exists(file)) {
+            found.put(name, Files.readAllBytes(file));
+          }
+        } catch (IOException e) {
+          throw new CheckpointException(
+              file, "cannot be read: " + CheckpointException.reason(e), e);
+        }
+      }
+    }
+    return found;
   }
 
   private Weights weights(ModelConfig config) {
