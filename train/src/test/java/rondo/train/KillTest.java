@@ -29,7 +29,7 @@ class KillTest {
     var run = new TinyRun(folder);
     var config = folder.resolve("shape/config.json");
     Files.writeString(
-        config, Files.readString(config).replace("vocab_size\": 23", "vocab_size\": 16000"));
+        config, Files.readString(config).replace("vocab_size\": 23", "vocab_size\": 8000"));
     return run;
   }
 
@@ -49,7 +49,7 @@ class KillTest {
     int caught = 0;
     for (int round = 0; round < ROUNDS && caught < WANTED; round++) {
       var run = large(folder.resolve("killed" + round));
-      int step = 2 + random.nextInt(5);
+      int step = 2 + random.nextInt(3);
       var unfinished = run.out().resolve(".step-" + step + ".tmp");
       var process = ForkedRun.start(run.recipe, ":");
       try {
