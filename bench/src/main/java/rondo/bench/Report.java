@@ -94,7 +94,7 @@ public record Report(Machine machine, List<Measurement> measurements, List<StepP
       var ours = row.get(Measurement.RONDO);
       for (var c : others) {
         var m = row.get(c);
-        out.append(ours == null || m == null ? " |" : " %.2f |".formatted(ours.ratioTo(m)));
+        out.append(ours == null || m == null ? " |" : " " + digits(2, ours.ratioTo(m)) + " |");
       }
       out.append('\n');
     });
@@ -102,8 +102,11 @@ public record Report(Machine machine, List<Measurement> measurements, List<StepP
 
   /** Three digits or so. */
   private static String n(double rate) {
-    return rate >= 100
-        ? "%,.0f".formatted(rate)
-        : rate >= 10 ? "%.1f".formatted(rate) : "%.2f".formatted(rate);
+    return digits(rate >= 100 ? 0 : rate >= 10 ? 1 : 2, rate);
+  }
+
+  /** With so many decimal places; the same in every locale. */
+  static String digits(int places, double value) {
+    return String.format(Locale.ROOT, "%,." + places + "f", value);
   }
 }

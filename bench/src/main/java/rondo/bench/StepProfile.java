@@ -187,7 +187,7 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
   /** Sums by kind of operation, then the single launches that matter most. */
   String markdown() {
     var out = new StringBuilder("### where the time goes: " + step + "\n\n");
-    out.append("%.1f ms as the sum of single launches\n\n".formatted(seconds * 1e3));
+    out.append(Report.digits(1, seconds * 1e3)).append(" ms as the sum of single launches\n\n");
     out.append("| program | ms | share |\n|---|---:|---:|\n");
     sums(row -> row.program).forEach((name, s) -> line(out, name, s, ""));
     out.append("\n| operation | ms | share |\n|---|---:|---:|\n");
@@ -196,18 +196,20 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
     out.append("|---|---:|---:|---:|---:|---:|\n");
     for (var row : rows.subList(0, Math.min(40, rows.size()))) {
       var rates =
-          " %d | %s | %.1f |"
+          " %s | %s | %s |"
               .formatted(
-                  row.runs,
-                  row.flops > 0 ? "%.1f".formatted(row.flops / row.seconds / 1e9) : "",
-                  row.bytes / row.seconds / 1e9);
+                  String.valueOf(row.runs),
+                  row.flops > 0 ? Report.digits(1, row.flops / row.seconds / 1e9) : "",
+                  Report.digits(1, row.bytes / row.seconds / 1e9));
       line(out, row.program + ": " + row.operation, row.seconds, rates);
     }
     return out.toString();
   }
 
   private void line(StringBuilder out, String name, double s, String more) {
-    out.append("| %s | %.2f | %.1f %% |%s\n".formatted(name, s * 1e3, 100 * s / seconds, more));
+    out.append(
+        "| %s | %s | %s %% |%s\n"
+            .formatted(name, Report.digits(2, s * 1e3), Report.digits(1, 100 * s / seconds), more));
   }
 
   private static String kind(Row row) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import rondo.engine.device.Device;
 import rondo.nn.checkpoint.ParameterCounts;
@@ -49,6 +50,18 @@ class ReportTest {
       var json = new ObjectMapper().readTree(report.json());
       assertEquals("loops", json.get("measurements").get(1).get("contender").asString());
       assertEquals(3, json.get("measurements").get(0).get("seconds").size());
+    }
+  }
+
+  @Test
+  void figuresAreTheSameInEveryLocale() {
+    var before = Locale.getDefault();
+    Locale.setDefault(Locale.GERMANY);
+    try {
+      assertEquals("1,234", Report.digits(0, 1234.4));
+      assertEquals("12.3", Report.digits(1, 12.34));
+    } finally {
+      Locale.setDefault(before);
     }
   }
 

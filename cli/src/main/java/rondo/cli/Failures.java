@@ -11,6 +11,7 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 import rondo.data.DataException;
 import rondo.nn.checkpoint.CheckpointException;
+import rondo.nn.checkpoint.WriteException;
 
 /** What a failure says, in one line, and which exit code it has. */
 final class Failures
@@ -21,15 +22,6 @@ final class Failures
 
   Failures(PrintWriter err) {
     this.err = err;
-  }
-
-  /** The command was carried out and failed although the call was right. */
-  static final class WorkFailed extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    WorkFailed(String message, Throwable cause) {
-      super(message, cause);
-    }
   }
 
   @Override
@@ -71,6 +63,7 @@ final class Failures
   private static boolean isWrongCall(Exception e) {
     return switch (e) {
       case IllegalArgumentException _ -> true;
+      case WriteException _ -> false;
       case CheckpointException _ -> true;
       case DataException _ -> true;
       case NoSuchFileException _ -> true;
@@ -85,7 +78,7 @@ final class Failures
   }
 
   private static String message(Exception e) {
-    Throwable shown = e instanceof UncheckedIOException ? cause(e) : e;
+    Throwable shown = e instanceof UncheckedIOException && !saysMore(e) ? cause(e) : e;
     @Nullable String message = shown.getMessage();
     return switch (shown) {
       case NoSuchFileException _ -> message + ": no such file or folder";
@@ -93,6 +86,11 @@ final class Failures
           message + ": " + shown.getClass().getSimpleName();
       default -> message == null || message.isBlank() ? shown.getClass().getSimpleName() : message;
     };
+  }
+
+  /** Whether a message is more than that of the cause: mostly, it names the file. */
+  private static boolean saysMore(Exception e) {
+    return e.getMessage() != null && !e.getMessage().equals(String.valueOf(e.getCause()));
   }
 
   private static Throwable cause(Exception e) {

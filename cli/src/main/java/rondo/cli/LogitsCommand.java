@@ -131,7 +131,7 @@ final class LogitsCommand extends Work {
       var state = MemorySegment.ofArray(device.floats(forward.state()));
       tensors.add(TensorToWrite.f32("state", state, batch, time, config.block().width()));
     }
-    Output.writing(() -> SafetensorsWriter.write(out, tensors));
+    SafetensorsWriter.write(out, tensors);
   }
 
   private void report(

@@ -114,6 +114,7 @@ final class LossCommand extends Work {
               device,
               settings,
               packing.open(source),
+              source.name(),
               done -> progress.update(done, total, ""));
     }
     report(console, folder, settings, measured);

@@ -35,6 +35,11 @@ final class Numbers {
     return flops((double) flops);
   }
 
+  /** 1.23e+15: three digits. */
+  static String rough(double value) {
+    return String.format(Locale.ROOT, "%.3g", value);
+  }
+
   static String decimal(double value, int places) {
     return String.format(Locale.ROOT, "%." + places + "f", value);
   }

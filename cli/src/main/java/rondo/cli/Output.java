@@ -1,6 +1,7 @@
 package rondo.cli;
 
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -10,12 +11,22 @@ import rondo.nn.checkpoint.CheckpointException;
 final class Output {
   private Output() {}
 
-  /** Runs {@code write}: a full disk is the work's failure, not a wrong call. */
-  static void writing(Runnable write) {
+  /**
+   * Makes a folder to write into, where it is not there.
+   *
+   * @throws IllegalArgumentException when it cannot be made
+   */
+  static void makeFolder(String option, Path folder) {
     try {
-      write.run();
-    } catch (CheckpointException e) {
-      throw new Failures.WorkFailed(String.valueOf(e.getMessage()), e);
+      Files.createDirectories(folder);
+    } catch (FileAlreadyExistsException e) {
+      throw new IllegalArgumentException(
+          option + " " + folder + ": is a file, expected a folder, there or new", e);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "%s %s: cannot be made: %s; name a folder that can"
+              .formatted(option, folder, CheckpointException.reason(e)),
+          e);
     }
   }
 

@@ -2,11 +2,11 @@ package rondo.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import rondo.engine.graph.DType;
 import rondo.nn.Model;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.ParameterCounts;
@@ -15,7 +15,6 @@ import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.depth.Depth;
 import rondo.optim.Curriculum;
 import rondo.optim.Curve;
-import rondo.optim.OptimizerConfig;
 import rondo.train.Recipe;
 
 /** Parameters, FLOPs, bytes and time floor of a run, before it starts. */
@@ -95,7 +94,8 @@ final class PlanCommand extends Work {
 
   @Override
   void run(Console console) {
-    var from = recipe == null ? null : Recipe.read(recipe, List.of());
+    checkCounts();
+    var from = recipe == null ? null : recipe(recipe);
     var subject = subject(from);
     var counts = ParameterCounts.of(subject.config);
     var step = step(subject, from);
@@ -106,6 +106,58 @@ final class PlanCommand extends Work {
     }
     console.text(PlanText.of(subject, counts, step, run, flopsPerSecond));
     console.json(PlanJson.of(subject, counts, step, run, flopsPerSecond));
+  }
+
+  private void checkCounts() {
+    check("--batch", batch);
+    check("--sequence-length", sequenceLength);
+    check("--recurrences", recurrences);
+    check("--backprop", backprop);
+    check("--steps", steps);
+  }
+
+  private static void check(String option, @Nullable Integer given) {
+    if (given != null) {
+      Numbers.atLeast(option, given, 1);
+    }
+  }
+
+  /** The recipe with the options as its overrides: the run that training with them would be. */
+  private Recipe recipe(Path file) {
+    var overrides = new ArrayList<String>();
+    override(overrides, "batch.micro", batch);
+    override(overrides, "data.sequence_length", sequenceLength);
+    override(overrides, "depth.mean", recurrences);
+    override(overrides, "depth.backprop", backprop);
+    override(overrides, "steps", steps);
+    override(overrides, "depth.curriculum.curve", curriculum);
+    if (fraction != null) {
+      overrides.add("depth.curriculum.steps="); // in its place
+      override(overrides, "depth.curriculum.fraction", fraction);
+    }
+    if (tokensPerStep != null) {
+      int time =
+          sequenceLength == null
+              ? Recipe.read(file, List.of()).data().sequenceLength()
+              : sequenceLength;
+      if (tokensPerStep < 1 || tokensPerStep % time != 0) {
+        throw new IllegalArgumentException(
+            "--tokens-per-step %d: expected a multiple of %d, the recipe's sequence length"
+                .formatted(tokensPerStep, time));
+      }
+      override(overrides, "batch.sequences", tokensPerStep / time);
+    }
+    var read = Recipe.read(file, overrides);
+    if (fraction != null && read.depth().curriculum().curve() == Curve.CONSTANT) {
+      throw riseless();
+    }
+    return read;
+  }
+
+  private static void override(List<String> overrides, String key, @Nullable Object value) {
+    if (value != null) {
+      overrides.add(key + "=" + value);
+    }
   }
 
   private Subject subject(@Nullable Recipe from) {
@@ -129,13 +181,11 @@ final class PlanCommand extends Work {
     var config = subject.config;
     var pass =
         subject.preset == null ? new int[] {1, 1024} : PublishedRuns.pass(subject.preset.name());
-    int rows = first("--batch", batch, from == null ? null : from.micro(), pass[0]);
+    int rows = from != null ? from.micro() : given(batch, pass[0]);
     int time =
-        first(
-            "--sequence-length",
-            sequenceLength,
-            from == null ? null : from.data().sequenceLength(),
-            Math.min(pass[1], config.maxPositions()));
+        from != null
+            ? from.data().sequenceLength()
+            : given(sequenceLength, Math.min(pass[1], config.maxPositions()));
     if (time > config.maxPositions()) {
       throw new IllegalArgumentException(
           "--sequence-length %d: expected at most the model's %d positions"
@@ -144,74 +194,51 @@ final class PlanCommand extends Work {
     var depth = new Depth(0, 1);
     if (config instanceof RecurrentConfig recurrent) {
       int mean =
-          first(
-              "--recurrences",
-              recurrences,
-              from == null ? null : from.depth().curriculum().peak(),
-              recurrent.meanRecurrence());
-      int cap =
-          first(
-              "--backprop",
-              backprop,
-              from == null ? null : from.depth().backprop(),
-              recurrent.backpropDepth());
+          from != null
+              ? from.depth().curriculum().peak()
+              : given(recurrences, recurrent.meanRecurrence());
+      int cap = from != null ? from.depth().backprop() : given(backprop, recurrent.backpropDepth());
       int tracked = Math.min(mean, cap);
       depth = new Depth(mean - tracked, tracked);
     } else if (recurrences != null || backprop != null || curriculum != null || fraction != null) {
       throw new IllegalArgumentException(
           "--recurrences, --backprop and --curriculum: " + subject.name + " has a fixed depth");
     }
-    var optimizer = from == null ? published() : from.optimizer();
+    var optimizer = from == null ? Recipe.defaultOptimizer() : from.optimizer();
     return StepPlan.of(Model.of(config), rows, time, depth, optimizer);
   }
 
-  private static int first(
-      String option, @Nullable Integer given, @Nullable Integer recipe, int otherwise) {
-    if (given != null) {
-      return Numbers.atLeast(option, given, 1);
-    }
-    return recipe == null ? otherwise : recipe;
-  }
-
-  /** Muon as the published retrofits use it. */
-  private static OptimizerConfig published() {
-    return new OptimizerConfig.MuonConfig(
-        1e-3,
-        1e-4,
-        0.95,
-        5,
-        DType.BF16,
-        new OptimizerConfig.AdamWConfig(5e-5, 0.9, 0.95, 1e-10, 1e-4));
+  private static int given(@Nullable Integer option, int otherwise) {
+    return option == null ? otherwise : option;
   }
 
   private @Nullable RunPlan run(StepPlan step, @Nullable Recipe from, ParameterCounts counts) {
-    Integer count = steps != null || from == null ? steps : Integer.valueOf(from.steps());
-    if (count == null) {
+    long pass = (long) step.batch() * step.time();
+    if (from != null) {
+      var depth = from.depth();
+      return RunPlan.of(
+          step,
+          counts,
+          from.steps(),
+          from.accumulation() * pass,
+          depth.curriculum(),
+          depth.backprop());
+    }
+    if (steps == null) {
       if (curriculum != null || fraction != null || tokensPerStep != null) {
         throw new IllegalArgumentException(
             "--curriculum, --fraction and --tokens-per-step: expected --steps, too");
       }
       return null;
     }
-    long pass = (long) step.batch() * step.time();
-    long tokens =
-        tokensPerStep != null ? tokensPerStep : from == null ? pass : from.accumulation() * pass;
+    long tokens = tokensPerStep == null ? pass : tokensPerStep;
     if (tokens < pass || tokens % pass != 0) {
       throw new IllegalArgumentException(
           "--tokens-per-step %d: expected a multiple of %d, a pass of %d rows of %d tokens"
               .formatted(tokens, pass, step.batch(), step.time()));
     }
-    int total = Numbers.atLeast("--steps", count, 1);
-    boolean own = curriculum != null || fraction != null || recurrences != null || from == null;
-    var rise =
-        own
-            ? rise(step.depth().total(), total)
-            : java.util.Objects.requireNonNull(from).depth().curriculum();
-    int cap =
-        backprop != null
-            ? backprop
-            : from != null ? from.depth().backprop() : step.depth().tracked();
-    return RunPlan.of(step, counts, total, tokens, rise, cap);
+    int cap = given(backprop, step.depth().tracked());
+    return RunPlan.of(step, counts, steps, tokens, rise(step.depth().total(), steps), cap);
   }
 
   private Curriculum rise(int peak, int total) {
@@ -219,14 +246,14 @@ final class PlanCommand extends Work {
     if (!(part >= 0 && part <= 1)) {
       throw new IllegalArgumentException("--fraction " + part + ": expected 0 to 1");
     }
-    long over = (long) (part * total);
+    long over = (long) Math.ceil(part * total); // as a recipe rounds
     return switch (curriculum) {
       case "linear" -> new Curriculum(peak, over, Curve.LINEAR);
       case "1-sqrt" -> new Curriculum(peak, over, Curve.ONE_MINUS_SQRT);
       case "none" -> Curriculum.none(peak);
       case null -> {
         if (fraction != null) {
-          throw new IllegalArgumentException("--fraction: expected --curriculum linear or 1-sqrt");
+          throw riseless();
         }
         yield Curriculum.none(peak);
       }
@@ -234,5 +261,9 @@ final class PlanCommand extends Work {
           throw new IllegalArgumentException(
               "--curriculum " + curriculum + ": expected none, linear or 1-sqrt");
     };
+  }
+
+  private static IllegalArgumentException riseless() {
+    return new IllegalArgumentException("--fraction: expected --curriculum linear or 1-sqrt");
   }
 }

@@ -1,7 +1,6 @@
 package rondo.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +29,7 @@ import tools.jackson.databind.node.ObjectNode;
       "A fixed-depth base is trained on the Java sources of the JDK, cut into prelude, core and"
           + " coda, healed with growing recurrence, and compared over recurrences with the base"
           + " trained on for equal FLOPs. Then one run of the depth study is replayed. An interrupted"
-          + " job goes on where it was."
+          + " job goes on where it was. Its seed is 1 unless --seed names another."
     },
     footer = {"", "Example:", "  rondo quickstart --out runs/quickstart"})
 final class QuickstartCommand extends Work {
@@ -52,23 +51,31 @@ final class QuickstartCommand extends Work {
   @Override
   void run(Console console) throws IOException {
     var folder = out == null ? Path.of(full ? "runs/quickstart-full" : "runs/quickstart") : out;
-    Files.createDirectories(folder);
+    Output.makeFolder("--out", folder);
     long seed = common.seed == null ? 1 : common.seed;
+    var scale = full ? Scale.full() : Scale.small();
     try (var device = open(console)) {
-      var watcher = new Watcher(console);
-      var scale = full ? Scale.full() : Scale.small();
-      var result = new Quickstart(folder, scale, device, seed, watcher).run(text);
-      watcher.close();
+      new Job(console, device, folder, seed).run(scale, text, StudyConfig.shellGame());
+    }
+  }
+
+  /** The command with a device and a folder: of any size. */
+  record Job(Console console, Device device, Path folder, long seed) {
+    void run(Scale scale, @Nullable Path text, StudyConfig config) throws IOException {
+      Quickstart.Result result;
+      try (var watcher = new Watcher(console)) {
+        result = new Quickstart(folder, scale, device, seed, watcher).run(text);
+      }
       var json = Console.object();
       console.text(table(result, json));
       var picture = folder.resolve("loss.png");
       Charts.write(figure(result), picture);
-      var study = study(device, console, seed);
+      var study = study(config, device, console, seed);
       console.text(table(study, json));
       var second = folder.resolve("depth.png");
       Charts.write(figure(study), second);
       console.text("\npictures: %s, %s\nmodels and recipes: %s".formatted(picture, second, folder));
-      json.put("pictures", picture + ", " + second);
+      json.putArray("pictures").add(picture.toString()).add(second.toString());
       console.json(json);
     }
   }
@@ -139,7 +146,7 @@ final class QuickstartCommand extends Work {
     for (var s : series(result)) {
       var cells =
           new ArrayList<>(
-              List.of(s.name(), Numbers.count(s.parameters()), "%.3g".formatted(s.flops())));
+              List.of(s.name(), Numbers.count(s.parameters()), Numbers.rough(s.flops())));
       var item = list.addObject().put("name", s.name()).put("parameters", s.parameters());
       item.put("flops", s.flops());
       var losses = item.putObject("loss");
@@ -177,9 +184,8 @@ final class QuickstartCommand extends Work {
         s.rows().stream().mapToDouble(LossOverDepth.Row::loss).toArray());
   }
 
-  private static StudyResult study(Device device, Console console, long seed) {
+  private static StudyResult study(StudyConfig config, Device device, Console console, long seed) {
     try (var progress = new Progress(console, "shell game, update")) {
-      var config = StudyConfig.shellGame();
       return DepthStudy.run(
           config,
           device,
@@ -206,7 +212,7 @@ final class QuickstartCommand extends Work {
       var cells = new ArrayList<>(List.of(String.valueOf(a.depth())));
       var item = list.addObject().put("recurrences", a.depth()).putObject("accuracy");
       for (int s : steps(config)) {
-        cells.add("%.0f %%".formatted(100 * a.after(s)));
+        cells.add(Numbers.decimal(100 * a.after(s), 0) + " %");
         item.put(String.valueOf(s), a.after(s));
       }
       table.row(cells.toArray(new String[0]));

@@ -8,6 +8,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
 import rondo.nn.Retrofit;
 import rondo.nn.WeightFiles;
@@ -38,18 +39,6 @@ import rondo.nn.checkpoint.Surgery;
       "      --adapter kaiming --out tinyllama-4-8-4"
     })
 final class RetrofitCommand extends Work {
-  private static final List<String> COMPANIONS =
-      List.of(
-          "tokenizer.json",
-          "tokenizer_config.json",
-          "tokenizer.model",
-          "special_tokens_map.json",
-          "added_tokens.json",
-          "vocab.json",
-          "merges.txt",
-          "chat_template.jinja",
-          "generation_config.json");
-
   @Option(
       names = "--model",
       required = true,
@@ -101,8 +90,8 @@ final class RetrofitCommand extends Work {
     try (var device = Device.plain();
         var base = Models.load(folder, device, console);
         var made = Retrofit.of(base, surgery, start, name(folder), device)) {
-      Files.createDirectories(out);
-      Output.writing(() -> WeightFiles.save(made, out, precision));
+      Output.makeFolder("--out", out);
+      WeightFiles.save(made, out, precision);
       var kept = companions(folder);
       report(console, config, surgery, ParameterCounts.of(made.model().config()), precision, kept);
     }
@@ -156,7 +145,7 @@ final class RetrofitCommand extends Work {
 
   private List<String> companions(Path folder) throws IOException {
     var kept = new ArrayList<String>();
-    for (var name : COMPANIONS) {
+    for (var name : Tokenizers.FILES) {
       if (Files.exists(folder.resolve(name))) {
         AtomicFiles.write(out.resolve(name), Files.readAllBytes(folder.resolve(name)));
         kept.add(name);

@@ -28,7 +28,7 @@ abstract class Work implements Callable<Integer> {
     @Option(
         names = "--seed",
         paramLabel = "N",
-        description = "Seed of everything random (default: 0, or the recipe's).")
+        description = "Seed of everything random (default: the recipe's, or one told above, or 0).")
     @Nullable Long seed;
 
     @Option(names = "--json", description = "Print one JSON document on standard output.")

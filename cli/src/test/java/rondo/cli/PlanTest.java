@@ -6,12 +6,15 @@ import static rondo.cli.Called.rondo;
 import static rondo.cli.Called.row;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
 
 class PlanTest {
   @ParameterizedTest
@@ -116,6 +119,50 @@ class PlanTest {
     assertEquals(2, json.path("model").path("core").asInt());
     assertEquals(TinyModels.POSITIONS, json.path("step").path("sequence_length").asInt());
     assertTrue(json.path("published_runs").isEmpty());
+  }
+
+  /** What {@code train F steps=8 …} would do. */
+  @Test
+  void optionsBesideARecipeAreItsOverrides(@TempDir Path folder) throws IOException {
+    var model = TinyModels.recurrent(folder.resolve("model"));
+    var recipe =
+        """
+        model: %s
+        out: %s
+        data: {train: [{path: none.jsonl}], sequence_length: 8}
+        batch: {sequences: 4, micro: 2}
+        steps: 10
+        depth: {mean: 4, backprop: 2, curriculum: {curve: linear, steps: 3}}
+        """
+            .formatted(model, folder.resolve("run"));
+    var file = Files.writeString(folder.resolve("a.yaml"), recipe);
+    var fraction = recipe.replace("steps: 3", "fraction: 0.26");
+    var other = Files.writeString(folder.resolve("b.yaml"), fraction);
+    for (int steps : new int[] {7, 10, 25}) {
+      var written = folder.resolve(steps + ".yaml");
+      Files.writeString(written, fraction.replace("steps: 10", "steps: " + steps));
+      assertEquals(run(written), run(other, "--steps", steps));
+      assertEquals(run(written), run(file, "--steps", steps, "--fraction", 0.26));
+    }
+    assertEquals(run(file), run(file, "--recurrences", 4), "its own value changes nothing");
+    assertEquals(run(file), run(file, "--tokens-per-step", 32, "--curriculum", "linear"));
+    assertEquals(640, run(file, "--tokens-per-step", 64).path("tokens").asInt());
+    assertEquals(320, run(file, "--batch", 4).path("tokens").asInt(), "rows of a pass only");
+    assertTrue(rondo("plan", "--recipe", file, "--batch", 3).wrong().contains("divisor of the 4"));
+    assertTrue(
+        rondo("plan", "--recipe", file, "--tokens-per-step", 36)
+            .wrong()
+            .contains("--tokens-per-step 36: expected a multiple of 8"));
+    assertTrue(
+        rondo("plan", "--recipe", file, "--curriculum", "none", "--fraction", 0.5)
+            .wrong()
+            .contains("--curriculum linear or 1-sqrt"));
+  }
+
+  private static JsonNode run(Path recipe, Object... options) {
+    var words = new ArrayList<Object>(List.of("plan", "--recipe", recipe, "--json"));
+    words.addAll(List.of(options));
+    return rondo(words.toArray()).json().path("run");
   }
 
   @Test

@@ -72,6 +72,16 @@ class TrainAndLossTest {
   }
 
   @Test
+  void aCheckpointKeepsWhatARetrofitKeeps() throws IOException {
+    Files.writeString(folder.resolve("model/generation_config.json"), "{}");
+    Files.writeString(folder.resolve("model/tokenizer.model"), "pieces");
+    rondo("train", recipe, "steps=1").works();
+    var made = folder.resolve("run/step-1");
+    assertEquals("{}", Files.readString(made.resolve("generation_config.json")));
+    assertEquals("pieces", Files.readString(made.resolve("tokenizer.model")));
+  }
+
+  @Test
   void aPlanFollowsARecipe() {
     var json = rondo("plan", "--recipe", recipe, "--json").json();
     assertEquals(2, json.path("step").path("frozen").asInt());

@@ -94,7 +94,7 @@ public final class WeightFiles {
   /**
    * Writes config.json and model.safetensors, each beside and renamed, the configuration last.
    *
-   * @throws rondo.nn.checkpoint.CheckpointException when the disk is full
+   * @throws rondo.nn.checkpoint.WriteException when the disk is full
    */
   public static void save(Weights weights, Path folder, Precision precision) {
     SafetensorsWriter.write(folder.resolve(CheckpointFolder.WEIGHTS), tensors(weights, precision));

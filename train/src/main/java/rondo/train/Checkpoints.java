@@ -1,6 +1,7 @@
 package rondo.train;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import rondo.data.rows.Cursor;
 import rondo.engine.device.Buffer;
 import rondo.nn.WeightFiles;
@@ -19,6 +21,7 @@ import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.SafetensorsFile;
 import rondo.nn.checkpoint.SafetensorsWriter;
 import rondo.nn.checkpoint.TensorToWrite;
+import rondo.nn.checkpoint.WriteException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
@@ -31,6 +34,7 @@ public final class Checkpoints {
   private static final String PREFIX = "step-";
   private static final String MANIFEST = "checkpoint.json";
   private static final String MOMENTS = "optimizer.safetensors";
+  private static final String UNFINISHED = ".{step-*,metrics.jsonl}.tmp*";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path out;
@@ -52,10 +56,8 @@ public final class Checkpoints {
   }
 
   /** The newest checkpoint whose manifest holds; broken newer ones are told and passed over. */
-  Optional<Path> newest(java.util.function.Consumer<String> notes) {
-    var byStep = new TreeMap<Long, Path>(Comparator.reverseOrder());
-    all().forEach(p -> byStep.put(step(p), p));
-    for (var folder : byStep.values()) {
+  Optional<Path> newest(Consumer<String> notes) {
+    for (var folder : newestFirst()) {
       var problem = problem(folder);
       if (problem.isEmpty()) {
         return Optional.of(folder);
@@ -65,12 +67,41 @@ public final class Checkpoints {
     return Optional.empty();
   }
 
-  private List<Path> all() {
+  /**
+   * Removes what is newer than the checkpoint after {@code step} steps that a run goes on from: it
+   * is broken, and would stand in the way of those that follow.
+   */
+  void removeAfter(long step, Consumer<String> notes) {
+    for (var folder : newestFirst()) {
+      if (step(folder) > step) {
+        discard(folder);
+        notes.accept(folder + ": removed, as it is not whole");
+      }
+    }
+  }
+
+  /** Removes what a killed process left half-written. */
+  void removeUnfinished() {
+    try (var left = Files.newDirectoryStream(out, UNFINISHED)) {
+      for (var path : left) {
+        if (Files.isDirectory(path)) {
+          remove(path);
+        } else {
+          Files.delete(path);
+        }
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      throw new CheckpointException(
+          out, "what an interrupted run left cannot be removed: " + e.getMessage(), e);
+    }
+  }
+
+  private List<Path> newestFirst() {
     var found = new ArrayList<Path>();
     if (Files.isDirectory(out)) {
       try (DirectoryStream<Path> members = Files.newDirectoryStream(out, PREFIX + "*")) {
         for (var p : members) {
-          if (step(p) >= 0) {
+          if (step(p) >= 0 && Files.isDirectory(p)) {
             found.add(p);
           }
         }
@@ -78,6 +109,7 @@ public final class Checkpoints {
         throw new CheckpointException(out, "cannot be listed: " + e.getMessage(), e);
       }
     }
+    found.sort(Comparator.comparingLong(Checkpoints::step).reversed());
     return found;
   }
 
@@ -118,7 +150,7 @@ public final class Checkpoints {
       remove(beside);
       Files.createDirectories(beside);
       WeightFiles.save(session.weights, beside, WeightFiles.Precision.F32);
-      session.tokenizer.ifPresent(t -> TokenizerFiles.write(t, beside));
+      session.companions.forEach((file, bytes) -> AtomicFiles.write(beside.resolve(file), bytes));
       SafetensorsWriter.write(beside.resolve(MOMENTS), moments(session));
       var manifest = JSON.createObjectNode();
       manifest.put("step", state.step());
@@ -130,6 +162,7 @@ public final class Checkpoints {
         cursor.add(value);
       }
       manifest.put("environment", environment);
+      session.fingerprints.forEach(manifest.putArray("data")::add);
       var recipe = manifest.putObject("recipe");
       session.recipe.values().forEach(recipe::put);
       var files = manifest.putObject("files");
@@ -143,19 +176,22 @@ public final class Checkpoints {
       remove(target); // only ever a broken one of the same step
       Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
       AtomicFiles.syncFolder(out);
-      prune(session.recipe.checkpoint().keep());
-      return target;
     } catch (IOException | RuntimeException e) {
       try {
         remove(beside);
       } catch (IOException | RuntimeException again) {
         e.addSuppressed(again);
       }
-      if (e instanceof CheckpointException known) {
-        throw known;
-      }
-      throw new CheckpointException(target, "cannot be written: " + e.getMessage(), e);
+      // The folder beside is gone by now: what was to be written has the name that people know.
+      var reason = e instanceof IOException io ? CheckpointException.reason(io) : e.getMessage();
+      throw new WriteException(
+          target,
+          "cannot be written (older checkpoints are as they were): "
+              + String.valueOf(reason).replace(beside.toString(), target.toString()),
+          e);
     }
+    prune(target, session.recipe.checkpoint().keep());
+    return target;
   }
 
   private static List<TensorToWrite> moments(Session session) {
@@ -174,11 +210,26 @@ public final class Checkpoints {
     }
   }
 
-  private void prune(int keep) throws IOException {
-    var whole = all();
-    whole.sort(Comparator.comparingLong(Checkpoints::step));
-    for (int i = 0; i < whole.size() - keep; i++) {
-      remove(whole.get(i));
+  /** Removes all but {@code target} and the newest whole ones before it, {@code keep} in all. */
+  private void prune(Path target, int keep) {
+    int kept = 1;
+    for (var folder : newestFirst()) {
+      if (step(folder) >= step(target)) {
+        continue;
+      }
+      if (kept < keep && problem(folder).isEmpty()) {
+        kept++;
+      } else {
+        discard(folder);
+      }
+    }
+  }
+
+  private static void discard(Path folder) {
+    try {
+      remove(folder);
+    } catch (IOException e) {
+      throw new WriteException(folder, "cannot be removed: " + CheckpointException.reason(e), e);
     }
   }
 
@@ -194,8 +245,12 @@ public final class Checkpoints {
     Files.delete(folder);
   }
 
-  /** What a checkpoint says about itself. */
-  record Found(RunState state, String environment, Map<String, String> recipe) {}
+  /**
+   * What a checkpoint says about itself.
+   *
+   * @param data the {@link Fingerprint} of each part of the training data
+   */
+  record Found(RunState state, List<String> data, String environment, Map<String, String> recipe) {}
 
   static Found read(Path folder) {
     try {
@@ -213,6 +268,7 @@ public final class Checkpoints {
               manifest.path("tokens").asLong(),
               manifest.path("flops").asDouble(),
               Cursor.of(cursor)),
+          manifest.path("data").valueStream().map(JsonNode::asString).toList(),
           manifest.path("environment").asString(""),
           recipe);
     } catch (IOException | RuntimeException e) {

@@ -3,6 +3,7 @@ package rondo.train;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
+import rondo.data.DataException;
 import rondo.data.rows.BatchShape;
 import rondo.data.rows.EvaluationBatches;
 import rondo.data.rows.RowReader;
@@ -63,51 +64,58 @@ public final class LossOverDepth {
   /**
    * Measures.
    *
-   * @param rows packed for evaluation; read to the end and closed
+   * @param rows packed for evaluation; read to the end and closed, also after a failure
+   * @param name what messages call the rows
    * @param progress gets the number of rows done
+   * @throws DataException when the rows predict nothing
    */
   public static List<Row> measure(
-      Weights weights, Device device, Settings settings, RowReader rows, LongConsumer progress) {
-    try (var forward = new Forward(weights, device, settings.batch, settings.sequenceLength)) {
-      return new LossOverDepth(forward, device, settings).run(rows, progress);
+      Weights weights,
+      Device device,
+      Settings settings,
+      RowReader rows,
+      String name,
+      LongConsumer progress) {
+    var shape = new BatchShape(settings.batch, settings.sequenceLength);
+    try (var batches = new EvaluationBatches(rows, shape, settings.rows);
+        var forward = new Forward(weights, device, settings.batch, settings.sequenceLength)) {
+      return new LossOverDepth(forward, device, settings).run(batches, name, progress);
     }
   }
 
-  private List<Row> run(RowReader rows, LongConsumer progress) {
+  private List<Row> run(EvaluationBatches batches, String name, LongConsumer progress) {
     var depths = forward.isRecurrent() ? settings.recurrences : List.of(0);
     var sums = new double[depths.size()];
     var counts = new long[depths.size()];
-    var shape = new BatchShape(settings.batch, settings.sequenceLength);
-    var tokens = new int[shape.size()];
-    var targets = new int[shape.size()];
-    try (var batches = new EvaluationBatches(rows, shape, settings.rows)) {
-      for (long index = 0; batches.next(tokens, targets) > 0; index++) {
-        device.write(forward.tokens(), tokens);
-        device.write(forward.targets(), targets);
-        forward.start();
-        if (forward.isRecurrent()) {
-          if (settings.randomState) {
-            forward.randomState(settings.seed, index);
-          } else {
-            forward.zeroState();
-          }
+    var tokens = new int[batches.shape().size()];
+    var targets = new int[batches.shape().size()];
+    for (long index = 0; batches.next(tokens, targets) > 0; index++) {
+      device.write(forward.tokens(), tokens);
+      device.write(forward.targets(), targets);
+      forward.start();
+      if (forward.isRecurrent()) {
+        if (settings.randomState) {
+          forward.randomState(settings.seed, index);
+        } else {
+          forward.zeroState();
         }
-        int r = 0;
-        for (int i = 0; i < depths.size(); i++) {
-          for (; r < depths.get(i); r++) {
-            forward.recur();
-          }
-          var loss = forward.loss();
-          sums[i] += loss.mean() * loss.tokens();
-          counts[i] += loss.tokens();
-        }
-        progress.accept(batches.rows());
       }
+      int r = 0;
+      for (int i = 0; i < depths.size(); i++) {
+        for (; r < depths.get(i); r++) {
+          forward.recur();
+        }
+        var loss = forward.loss();
+        sums[i] += loss.mean() * loss.tokens();
+        counts[i] += loss.tokens();
+      }
+      progress.accept(batches.rows());
     }
     var result = new ArrayList<Row>();
     for (int i = 0; i < depths.size(); i++) {
       if (counts[i] == 0) {
-        throw new rondo.data.DataException("no rows to measure: the data predicts no token");
+        throw new DataException(
+            name + ": no rows to measure: it predicts no token, expected rows of at least two");
       }
       result.add(new Row(depths.get(i), sums[i] / counts[i], counts[i]));
     }

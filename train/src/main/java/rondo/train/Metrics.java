@@ -1,7 +1,6 @@
 package rondo.train;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,45 +9,87 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import rondo.nn.checkpoint.AtomicFiles;
+import rondo.nn.checkpoint.CheckpointException;
+import rondo.nn.checkpoint.WriteException;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code metrics.jsonl}: one line a step, flushed as written, cut back to the step of a resume. */
 final class Metrics implements AutoCloseable {
   static final String FILE = "metrics.jsonl";
+  private static final String VALIDATION = "validation";
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  private final Writer writer;
+  private final Path file;
+  private Writer writer;
 
-  /** Opens the file of a run that goes on after {@code step} steps. */
+  /**
+   * Opens the file of a run that goes on after {@code step} steps.
+   *
+   * @throws CheckpointException when it cannot be read or written
+   */
   Metrics(Path out, long step) {
-    var file = out.resolve(FILE);
+    file = out.resolve(FILE);
+    if (Files.exists(file)) {
+      rewrite(file, lines(file, step));
+    }
+    writer = append(file);
+  }
+
+  private static Writer append(Path file) {
     try {
-      if (Files.exists(file)) {
-        cut(file, step);
-      }
-      writer =
-          Files.newBufferedWriter(
-              file, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+      return Files.newBufferedWriter(
+          file, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     } catch (IOException e) {
-      throw new UncheckedIOException(file + ": " + e.getMessage(), e);
+      throw new WriteException(file, e);
     }
   }
 
-  /** Keeps whole lines of steps before {@code step}. */
-  private static void cut(Path file, long step) throws IOException {
+  /** The whole lines of steps before {@code step}. */
+  private static List<String> lines(Path file, long step) {
     var kept = new ArrayList<String>();
-    for (var line : Files.readAllLines(file)) {
-      try {
+    try {
+      for (var line : Files.readAllLines(file)) {
         if (JSON.readTree(line).path("step").asLong(Long.MAX_VALUE) < step) {
           kept.add(line);
         }
-      } catch (tools.jackson.core.JacksonException e) {
-        break; // the line that a kill cut short, and nothing follows it
       }
+    } catch (JacksonException e) {
+      // The line that a kill cut short: nothing follows it.
+    } catch (IOException e) {
+      throw new CheckpointException(
+          file, "cannot be read: " + CheckpointException.reason(e) + "; remove it to go on", e);
     }
-    var text = kept.isEmpty() ? "" : String.join("\n", kept) + "\n";
+    return kept;
+  }
+
+  private static void rewrite(Path file, List<String> lines) {
+    var text = lines.isEmpty() ? "" : String.join("\n", lines) + "\n";
     AtomicFiles.write(file, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Whether there is a line of step {@code step - 1}, and it holds no validation losses. */
+  static boolean lackValidation(Path out, long step) {
+    var file = out.resolve(FILE);
+    if (!Files.exists(file)) {
+      return false;
+    }
+    var lines = lines(file, step);
+    var last = lines.isEmpty() ? JSON.missingNode() : JSON.readTree(lines.getLast());
+    return last.path("step").asLong(-1) == step - 1 && !last.has(VALIDATION);
+  }
+
+  /** Adds validation losses to the line that was written last. */
+  void complete(List<LossOverDepth.Row> validation) {
+    close();
+    var lines = lines(file, Long.MAX_VALUE);
+    if (JSON.readTree(lines.getLast()) instanceof ObjectNode line) {
+      lines.set(lines.size() - 1, JSON.writeValueAsString(validated(line, validation)));
+    }
+    rewrite(file, lines);
+    writer = append(file);
   }
 
   void write(StepReport r, List<LossOverDepth.Row> validation) {
@@ -63,16 +104,20 @@ final class Metrics implements AutoCloseable {
     line.put("tokens", r.tokens());
     line.put("tokens_per_second", r.tokensPerSecond());
     line.put("flops", r.flops());
-    if (!validation.isEmpty()) {
-      var losses = line.putObject("validation");
-      validation.forEach(row -> losses.put(String.valueOf(row.recurrences()), row.loss()));
-    }
     try {
-      writer.write(JSON.writeValueAsString(line) + "\n");
+      writer.write(JSON.writeValueAsString(validated(line, validation)) + "\n");
       writer.flush();
     } catch (IOException e) {
-      throw new UncheckedIOException(FILE + ": " + e.getMessage(), e);
+      throw new WriteException(file, e);
     }
+  }
+
+  private static JsonNode validated(ObjectNode line, List<LossOverDepth.Row> validation) {
+    if (!validation.isEmpty()) {
+      var losses = line.putObject(VALIDATION);
+      validation.forEach(row -> losses.put(String.valueOf(row.recurrences()), row.loss()));
+    }
+    return line;
   }
 
   /** Whole where it is whole, which it is without gradient accumulation. */
@@ -89,7 +134,7 @@ final class Metrics implements AutoCloseable {
     try {
       writer.close();
     } catch (IOException e) {
-      throw new UncheckedIOException(FILE + ": " + e.getMessage(), e);
+      throw new WriteException(file, e);
     }
   }
 }

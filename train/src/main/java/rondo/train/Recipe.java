@@ -50,7 +50,7 @@ public record Recipe(
   /**
    * What is trained on.
    *
-   * @param validation measured at each checkpoint, or null
+   * @param validation measured every {@code checkpoint.every} steps and after the last, or null
    * @param validationRows at most
    * @param tokenizer folder of the tokenizer, where it is not the model's
    */
@@ -95,6 +95,11 @@ public record Recipe(
       throw new IllegalArgumentException("recipe: " + file + ": no such file");
     }
     return RecipeReader.read(RecipeYaml.read(file, overrides));
+  }
+
+  /** The optimiser of a recipe that says nothing of it: as the published retrofits have it. */
+  public static OptimizerConfig defaultOptimizer() {
+    return RecipeReader.optimizer(new Section("optimizer", Map.of()));
   }
 
   static DType precision(String word) {

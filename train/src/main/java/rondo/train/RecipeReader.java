@@ -138,7 +138,7 @@ final class RecipeReader {
         keep.equals("all") ? Keep.ALL : Keep.STATE);
   }
 
-  private static OptimizerConfig optimizer(Section s) {
+  static OptimizerConfig optimizer(Section s) {
     OptimizerConfig config;
     if (s.word("name", "muon", "muon", "adamw").equals("adamw")) {
       config = adamW(s, 1e-8);

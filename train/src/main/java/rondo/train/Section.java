@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import rondo.nn.checkpoint.Nearest;
 
 /**
  * One mapping of a recipe, read key by key. Every key that is asked for is known; what is left over
@@ -222,7 +223,7 @@ final class Section {
   void end() {
     for (var key : values.keySet()) {
       if (!known.contains(key)) {
-        var nearest = nearest(key, known);
+        var nearest = Nearest.slip(key, known);
         throw new IllegalArgumentException(
             "recipe: unknown key "
                 + at(key)
@@ -231,31 +232,5 @@ final class Section {
                 + String.join(", ", known));
       }
     }
-  }
-
-  static @Nullable String nearest(String word, Set<String> words) {
-    return words.stream()
-        .min(java.util.Comparator.comparingInt(w -> distance(word, w)))
-        .filter(w -> distance(word, w) <= Math.max(2, word.length() / 2))
-        .orElse(null);
-  }
-
-  /** Levenshtein distance. */
-  private static int distance(String a, String b) {
-    var row = new int[b.length() + 1];
-    for (int j = 0; j <= b.length(); j++) {
-      row[j] = j;
-    }
-    for (int i = 1; i <= a.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= b.length(); j++) {
-        int above = row[j];
-        int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        row[j] = Math.min(replaced, Math.min(above, row[j - 1]) + 1);
-        diagonal = above;
-      }
-    }
-    return row[b.length()];
   }
 }

@@ -1,8 +1,13 @@
 package rondo.train;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import rondo.data.DocumentSource;
 import rondo.data.rows.BatchShape;
@@ -21,6 +26,7 @@ import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
 import rondo.nn.WeightFiles;
 import rondo.nn.Weights;
+import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.ModelConfig;
@@ -37,65 +43,84 @@ import rondo.optim.Optimizer;
 final class Session implements AutoCloseable {
   final Recipe recipe;
   final Device device;
-  final @Nullable Path tokenizerFolder;
   final Optional<Tokenizer> tokenizer;
+
+  /** The files that go with the weights, by name, as they were at the start. */
+  final Map<String, byte[]> companions;
+
   final Weights weights;
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
   final Batches batches;
-  private final Region optimizerState;
-  private final Region state;
-  private final Region workspace;
 
+  /** The {@link Fingerprint} of each part of the training data. */
+  final List<String> fingerprints = new ArrayList<>();
+
+  final @Nullable Validation validation;
+  private final Owned owned = new Owned();
+
+  /** Frees what it took where it fails half-way. */
   Session(Recipe recipe, Device device) {
     this.recipe = recipe;
     this.device = device;
-    var config = config(recipe);
-    tokenizerFolder = tokenizerFolder(recipe);
-    tokenizer =
-        tokenizerFolder == null ? Optional.empty() : Optional.of(Tokenizers.load(tokenizerFolder));
-    // Data first: what is wrong with it should be told before anything large is allocated.
-    batches = batches(config);
-    weights = weights(config);
-    var layout = weights.layout();
-    gradients = device.allocate("gradients", layout.bytes());
-    var optimizerPlan = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
-    optimizerState = device.allocate("optimizer", optimizerPlan.stateBytes());
-    int time = recipe.data().sequenceLength();
-    float scale = 1f / recipe.accumulation();
-    switch (weights.model()) {
-      case FixedModel m -> {
-        var plan = new FixedPlan(m, recipe.micro(), time, scale);
-        state = device.allocate("state", plan.stateBytes());
-        workspace = workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
-        step = new FixedStep(device, plan, layout, weights.region(), gradients, state, workspace);
+    try {
+      var config = config(recipe);
+      var folder = tokenizerFolder(recipe);
+      tokenizer = folder == null ? Optional.empty() : Optional.of(Tokenizers.load(folder));
+      companions = tokenizer.map(Tokenizers::files).orElseGet(() -> companions(recipe));
+      // Data first: what is wrong with it should be told before anything large is allocated.
+      batches = batches(config);
+      owned.add(batches::close);
+      validation = Validation.of(recipe, config.vocabulary(), tokenizer);
+      weights = weights(config);
+      owned.add(weights::close);
+      var layout = weights.layout();
+      gradients = allocate("gradients", layout.bytes());
+      var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
+      var optimizerState = allocate("optimizer", update.stateBytes());
+      long updateBytes = update.program().workspaceBytes();
+      int time = recipe.data().sequenceLength();
+      float scale = 1f / recipe.accumulation();
+      Region workspace;
+      switch (weights.model()) {
+        case FixedModel m -> {
+          var plan = new FixedPlan(m, recipe.micro(), time, scale);
+          var state = allocate("state", plan.stateBytes());
+          workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
+          step = new FixedStep(device, plan, layout, weights.region(), gradients, state, workspace);
+        }
+        case RecurrentModel m -> {
+          var depth = recipe.depth();
+          int tracked = Math.min(depth.backprop(), depth.curriculum().peak());
+          var plan =
+              new DepthPlan(
+                  m, recipe.micro(), time, tracked, depth.keep(), depth.randomState(), scale);
+          var state = allocate("state", plan.stateBytes());
+          workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
+          step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
+        }
       }
-      case RecurrentModel m -> {
-        var depth = recipe.depth();
-        int tracked = Math.min(depth.backprop(), depth.curriculum().peak());
-        var plan =
-            new DepthPlan(
-                m, recipe.micro(), time, tracked, depth.keep(), depth.randomState(), scale);
-        state = device.allocate("state", plan.stateBytes());
-        workspace = workspace(plan.workspaceBytes(), optimizerPlan.program().workspaceBytes());
-        step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
-      }
+      optimizer =
+          new Optimizer(
+              device,
+              layout,
+              recipe.optimizer(),
+              update,
+              weights.region(),
+              gradients,
+              optimizerState,
+              workspace);
+    } catch (RuntimeException | Error e) {
+      owned.close();
+      throw e;
     }
-    optimizer =
-        new Optimizer(
-            device,
-            layout,
-            recipe.optimizer(),
-            optimizerPlan,
-            weights.region(),
-            gradients,
-            optimizerState,
-            workspace);
   }
 
-  private Region workspace(long step, long update) {
-    return device.allocate("workspace", Math.max(step, update));
+  private Region allocate(String name, long bytes) {
+    var region = device.allocate(name, bytes);
+    owned.add(region::close);
+    return region;
   }
 
   private static ModelConfig config(Recipe recipe) {
@@ -142,10 +167,35 @@ final class Session implements AutoCloseable {
     return null;
   }
 
+  /** Those of a model without a tokenizer that can be used here: others may know theirs. */
+  private static Map<String, byte[]> companions(Recipe recipe) {
+    var found = new TreeMap<String, byte[]>();
+    if (recipe.model() != null) {
+      var folder = model(recipe);
+      for (var name : Tokenizers.FILES) {
+        var file = folder.resolve(name);
+        try {
+          if (Files.exists(file)) {
+            found.put(name, Files.readAllBytes(file));
+          }
+        } catch (IOException e) {
+          throw new CheckpointException(
+              file, "cannot be read: " + CheckpointException.reason(e), e);
+        }
+      }
+    }
+    return found;
+  }
+
   private Weights weights(ModelConfig config) {
     if (recipe.randomInit()) {
       var fresh = Weights.allocate(Model.of(config), device);
-      Initializer.fill(fresh, device, recipe.seed());
+      try {
+        Initializer.fill(fresh, device, recipe.seed());
+      } catch (RuntimeException | Error e) {
+        fresh.close();
+        throw e;
+      }
       return fresh;
     }
     return WeightFiles.load(model(recipe), config, device);
@@ -158,11 +208,15 @@ final class Session implements AutoCloseable {
         data.train().stream()
             .map(p -> {
               var source = DocumentSource.of(p.path(), p.text());
-              var rows =
-                  data.shuffle()
-                      ? RowCycle.shuffled(
-                          RowTable.read(source, packing), source.name(), recipe.seed())
-                      : RowCycle.streaming(source, packing);
+              RowCycle rows;
+              if (data.shuffle()) {
+                var table = RowTable.read(source, packing);
+                fingerprints.add(Fingerprint.of(table));
+                rows = RowCycle.shuffled(table, source.name(), recipe.seed());
+              } else { // of any size: known by its first row
+                fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
+                rows = RowCycle.streaming(source, packing);
+              }
               return new Mixture.Part(rows, p.weight());
             })
             .toList();
@@ -172,11 +226,6 @@ final class Session implements AutoCloseable {
 
   @Override
   public void close() {
-    batches.close();
-    workspace.close();
-    state.close();
-    optimizerState.close();
-    gradients.close();
-    weights.close();
+    owned.close();
   }
 }

@@ -3,7 +3,6 @@ package rondo.train;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -11,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.zip.CRC32C;
+import rondo.nn.checkpoint.WriteException;
 
 /**
  * Scalars as a TensorBoard event file: TFRecord frames (length, masked CRC-32C, bytes, masked
@@ -20,15 +20,16 @@ import java.util.zip.CRC32C;
 final class TensorBoard implements AutoCloseable {
   private static final int MASK = 0xa282ead8;
 
+  private final Path path;
   private final OutputStream file;
 
   TensorBoard(Path out, long step, long wallMillis) {
+    path = out.resolve("events.out.tfevents." + wallMillis / 1000 + ".rondo." + step);
     try {
       Files.createDirectories(out);
-      var name = "events.out.tfevents.%d.rondo.%d".formatted(wallMillis / 1000, step);
-      file = Files.newOutputStream(out.resolve(name));
+      file = Files.newOutputStream(path);
     } catch (IOException e) {
-      throw new UncheckedIOException(out + ": " + e.getMessage(), e);
+      throw new WriteException(path, e);
     }
     write(event(wallMillis, 0, 3, "brain.Event:2".getBytes(StandardCharsets.UTF_8)));
     write(event(wallMillis, step, 7, new byte[] {0x08, 0x01})); // SessionLog{status: START}
@@ -85,7 +86,7 @@ final class TensorBoard implements AutoCloseable {
       file.write(little(4).putInt(masked(record)).array());
       file.flush();
     } catch (IOException e) {
-      throw new UncheckedIOException("TensorBoard events: " + e.getMessage(), e);
+      throw new WriteException(path, e);
     }
   }
 
@@ -101,7 +102,7 @@ final class TensorBoard implements AutoCloseable {
     try {
       file.close();
     } catch (IOException e) {
-      throw new UncheckedIOException("TensorBoard events: " + e.getMessage(), e);
+      throw new WriteException(path, e);
     }
   }
 }

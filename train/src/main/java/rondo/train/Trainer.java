@@ -3,16 +3,15 @@ package rondo.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
-import rondo.data.DocumentSource;
-import rondo.data.rows.Packing;
 import rondo.engine.device.Device;
+import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
+import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.optim.OptimizerConfig;
 
 /**
@@ -26,34 +25,60 @@ public final class Trainer implements AutoCloseable {
   private final Session session;
   private final Checkpoints checkpoints;
   private final AtomicBoolean stopping = new AtomicBoolean();
+  private final Owned owned = new Owned();
   private final int[] tokens;
   private final int[] targets;
   private RunState state;
 
+  /** A measurement that was given up because the run is to stop. */
+  private static final class Stopped extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
   /**
    * Loads everything, allocates everything, and finds the place to go on from.
    *
-   * @throws IllegalArgumentException when recipe, model or data do not fit together
-   * @throws CheckpointException when the folder's checkpoint is of another recipe
+   * @throws IllegalArgumentException when recipe, model or data do not fit together, or another
+   *     process trains in the same folder
+   * @throws CheckpointException when the folder's checkpoint is of another recipe or other data
    */
   public Trainer(Recipe recipe, Device device, Listener listener) {
     this.recipe = recipe;
     this.device = device;
     this.listener = listener;
+    prepare(recipe.out());
     try {
-      Files.createDirectories(recipe.out());
+      var lock = RunLock.take(recipe.out(), listener::note);
+      owned.add(lock::close);
+      checkpoints = new Checkpoints(recipe.out());
+      checkpoints.removeUnfinished();
+      session = new Session(recipe, device);
+      owned.add(session::close);
+      int size = recipe.micro() * recipe.data().sequenceLength();
+      tokens = new int[size];
+      targets = new int[size];
+      state = new RunState(0, 0, 0, 0, session.batches.cursor());
+      checkpoints.newest(listener::note).ifPresent(this::resume);
+      session.weights.notes().forEach(listener::note);
+    } catch (RuntimeException | Error e) {
+      owned.close();
+      throw e;
+    }
+  }
+
+  /** Makes the folder of a run, which must not be a model's: that would be taken for the result. */
+  private static void prepare(Path out) {
+    try {
+      Files.createDirectories(out);
     } catch (IOException e) {
       throw new IllegalArgumentException(
-          "recipe: out: " + recipe.out() + ": cannot be made: " + e.getMessage(), e);
+          "recipe: out: " + out + ": cannot be made: " + CheckpointException.reason(e), e);
     }
-    session = new Session(recipe, device);
-    checkpoints = new Checkpoints(recipe.out());
-    int size = recipe.micro() * recipe.data().sequenceLength();
-    tokens = new int[size];
-    targets = new int[size];
-    state = new RunState(0, 0, 0, 0, session.batches.cursor());
-    checkpoints.newest(listener::note).ifPresent(this::resume);
-    session.weights.notes().forEach(listener::note);
+    if (Files.exists(out.resolve(CheckpointFolder.CONFIG))) {
+      throw new IllegalArgumentException(
+          "recipe: out: %s: is a model's folder (it holds %s), expected another one for the run"
+              .formatted(out, CheckpointFolder.CONFIG));
+    }
   }
 
   private void resume(Path folder) {
@@ -72,10 +97,17 @@ public final class Trainer implements AutoCloseable {
           "was written by another recipe: %s was %s and is %s; use another out, or remove it"
               .formatted(key, found.recipe().get(key), recipe.values().get(key)));
     }
-    rondo.nn.WeightFiles.load(folder, session.weights);
+    if (!found.data().equals(session.fingerprints)) {
+      throw new CheckpointException(
+          folder,
+          "was trained on other data: it was %s and is %s; use another out, or remove it"
+              .formatted(found.data(), session.fingerprints));
+    }
+    WeightFiles.load(folder, session.weights);
     Checkpoints.readMoments(folder, session);
     session.batches.seek(found.state().cursor());
     state = found.state();
+    checkpoints.removeAfter(state.step(), listener::note);
     listener.note("goes on from " + folder);
     if (!found.environment().equals(environment())) {
       listener.note(
@@ -86,7 +118,9 @@ public final class Trainer implements AutoCloseable {
 
   /** What a run's bits depend on besides its recipe: not the number of threads. */
   private String environment() {
-    return device.describe().replaceFirst(", \\d+ threads?", "");
+    var what = device.describe().replaceFirst(", \\d+ threads?", "");
+    var build = device.build().isEmpty() ? "" : ", " + device.build();
+    return what + build + ", Java " + Runtime.version();
   }
 
   /** Asks a running loop to write a checkpoint after the current step and return. */
@@ -108,33 +142,74 @@ public final class Trainer implements AutoCloseable {
   public void run() {
     long first = state.step();
     listener.started(first, recipe.steps());
-    if (first >= recipe.steps()) {
+    boolean behind =
+        session.validation != null && isDue() && Metrics.lackValidation(recipe.out(), first);
+    if (first >= recipe.steps() && !behind) {
       return;
     }
     try (var metrics = new Metrics(recipe.out(), first);
         var board = new TensorBoard(recipe.out().resolve("tensorboard"), first, now())) {
+      if (behind) {
+        catchUp(metrics, board);
+      }
       while (state.step() < recipe.steps()) {
-        var report = takeStep();
-        boolean stop = stopping.get();
-        boolean whole =
-            stop
-                || state.step() == recipe.steps()
-                || state.step() % recipe.checkpoint().every() == 0;
-        var validation = whole ? validate() : List.<LossOverDepth.Row>of();
-        metrics.write(report, validation);
-        board.scalars(report.step(), now(), scalars(report, validation));
-        listener.step(report);
-        if (!validation.isEmpty()) {
-          listener.validated(report.step(), validation);
-        }
-        if (whole) { // after its line: a resume cuts the lines back to the checkpoint
-          checkpoints.write(session, state, environment());
-        }
-        if (stop && state.step() < recipe.steps()) {
+        if (step(metrics, board) && state.step() < recipe.steps()) {
           listener.note("stopped after step " + state.step() + "; the same command goes on");
           return;
         }
       }
+    }
+  }
+
+  /** Whether the step just taken, none at the start, is one that is validated and kept. */
+  private boolean isDue() {
+    return state.step() > 0
+        && (state.step() == recipe.steps() || state.step() % recipe.checkpoint().every() == 0);
+  }
+
+  /** Takes a step with all that belongs to it; returns whether it was asked to be the last. */
+  private boolean step(Metrics metrics, TensorBoard board) {
+    var report = takeStep();
+    List<LossOverDepth.Row> validation;
+    try {
+      validation = isDue() ? validate() : List.of();
+    } catch (RuntimeException | Error e) {
+      try { // What failed is the measurement: the steps until here are kept.
+        metrics.write(report, List.of());
+        checkpoints.write(session, state, environment());
+      } catch (RuntimeException again) {
+        e.addSuppressed(again);
+      }
+      throw e;
+    }
+    boolean stop = stopping.get();
+    metrics.write(report, validation);
+    board.scalars(report.step(), now(), scalars(report));
+    listener.step(report);
+    tell(report.step(), validation, board);
+    if (isDue() || stop) { // after its line: a resume cuts the lines back to the checkpoint
+      checkpoints.write(session, state, environment());
+    }
+    return stop;
+  }
+
+  private void tell(long step, List<LossOverDepth.Row> validation, TensorBoard board) {
+    if (!validation.isEmpty()) {
+      var values = new LinkedHashMap<String, Double>();
+      validation.forEach(row -> values.put("validation/r" + row.recurrences(), row.loss()));
+      board.scalars(step, now(), values);
+      listener.validated(step, validation);
+    }
+  }
+
+  /**
+   * The validation that a stop cut off: with it, the run's lines are those of one never stopped.
+   */
+  private void catchUp(Metrics metrics, TensorBoard board) {
+    var validation = validate();
+    if (!validation.isEmpty()) {
+      metrics.complete(validation);
+      tell(state.step() - 1, validation, board);
     }
   }
 
@@ -215,48 +290,35 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** Loss on the validation rows at 1, 2, 4 … up to the mean recurrence. */
+  /** Loss on the validation rows over depth; none where there are no rows or the run is to stop. */
   private List<LossOverDepth.Row> validate() {
-    var data = recipe.data();
-    if (data.validation() == null) {
+    var rows = session.validation;
+    try {
+      goOn();
+      return rows == null ? List.of() : rows.measure(session.weights, device, _ -> goOn());
+    } catch (Stopped e) {
       return List.of();
     }
-    var depths = new ArrayList<Integer>();
-    for (int r = 1; r <= recipe.depth().curriculum().peak(); r *= 2) {
-      depths.add(r);
-    }
-    var part = data.validation();
-    var packing =
-        Packing.evaluation(
-            data.sequenceLength(),
-            session.weights.model().config().vocabulary(),
-            session.tokenizer);
-    var settings =
-        new LossOverDepth.Settings(
-            depths,
-            recipe.micro(),
-            data.sequenceLength(),
-            data.validationRows(),
-            recipe.depth().randomState(),
-            recipe.seed());
-    var source = DocumentSource.of(part.path(), part.text());
-    return LossOverDepth.measure(
-        session.weights, device, settings, packing.open(source), rows -> {});
   }
 
-  private static Map<String, Double> scalars(StepReport r, List<LossOverDepth.Row> validation) {
+  private void goOn() {
+    if (stopping.get()) {
+      throw new Stopped();
+    }
+  }
+
+  private static Map<String, Double> scalars(StepReport r) {
     var values = new LinkedHashMap<String, Double>();
     values.put("loss", r.loss());
     values.put("grad_norm", r.gradNorm());
     values.put("lr", r.lr());
     values.put("mean_recurrence", (double) r.meanRecurrence());
     values.put("tokens_per_second", r.tokensPerSecond());
-    validation.forEach(row -> values.put("validation/r" + row.recurrences(), row.loss()));
     return values;
   }
 
   @Override
   public void close() {
-    session.close();
+    owned.close();
   }
 }

@@ -1,6 +1,7 @@
 package rondo.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -64,6 +65,61 @@ class BadRunTest {
     assertTrue(message.startsWith("step ") && message.contains("is "), message);
   }
 
+  @Test
+  void validationDataThatIsNotThereIsToldBeforeTheFirstStep() throws IOException {
+    var run = new TinyRun(folder);
+    var message = error(run, "data.validation={path: " + folder.resolve("nowhere.jsonl") + "}");
+    assertTrue(message.contains("nowhere.jsonl"), message);
+    assertFalse(Files.exists(run.out().resolve("metrics.jsonl")));
+    Files.writeString(folder.resolve("none.jsonl"), "");
+    message = error(run, "data.validation={path: " + folder.resolve("none.jsonl") + "}");
+    assertTrue(message.contains("none.jsonl"), message);
+  }
+
+  @Test
+  void whatHappensToTheValidationFileAfterTheStartCostsNothing() throws IOException {
+    var run = new TinyRun(folder);
+    var file = Files.writeString(folder.resolve("held.jsonl"), TinyRun.rows(3, 9, 23, 6));
+    var listener =
+        new Listener() {
+          private int validated;
+
+          @Override
+          public void note(String line) {}
+
+          @Override
+          public void started(long step, long steps) {
+            assertTrue(file.toFile().delete());
+          }
+
+          @Override
+          public void step(StepReport report) {}
+
+          @Override
+          public void validated(long step, List<LossOverDepth.Row> rows) {
+            assertEquals(List.of(1, 2, 4), rows.stream().map(r -> r.recurrences()).toList());
+            validated++;
+          }
+        };
+    try (var device = Devices.open("auto", 1)) {
+      run.run(device, List.of("data.validation={path: " + file + "}"), listener);
+    }
+    assertEquals(4, listener.validated);
+  }
+
+  @Test
+  void aModelsFolderAsOutIsRefused() throws IOException {
+    var message = error(new TinyRun(folder), "out=" + folder.resolve("shape"));
+    assertTrue(message.startsWith("recipe: out: "), message);
+    assertTrue(message.contains("is a model's folder (it holds config.json)"), message);
+  }
+
+  @Test
+  void aFileAsOutIsRefused() throws IOException {
+    var message = error(new TinyRun(folder), "out=" + folder.resolve("rows.jsonl"));
+    assertTrue(message.contains("rows.jsonl: cannot be made: there is a file"), message);
+  }
+
   private static Listener endingAfter(long step) {
     return new Listener() {
       @Override
@@ -88,26 +144,12 @@ class BadRunTest {
     try (var device = Devices.open("plain", 1)) {
       assertThrows(IllegalStateException.class, () -> run.run(device, List.of(), endingAfter(7)));
     }
-    var java = Path.of(System.getProperty("java.home"), "bin", "java");
-    var process =
-        new ProcessBuilder(
-                "bash",
-                "-c",
-                "ulimit -f 20; exec \"$@\"",
-                "bash",
-                java.toString(),
-                "-XX:-UsePerfData",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path")),
-                "rondo.train.FullDisk",
-                run.recipe.toString())
-            .redirectErrorStream(true)
-            .start();
+    var process = ForkedRun.start(run.recipe, "ulimit -f 20");
     var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(3, process.waitFor(), output);
-    assertTrue(output.contains("cannot"), output);
+    assertEquals(ForkedRun.NOT_WRITTEN, process.waitFor(), output);
+    assertTrue(output.contains("step-7: cannot be written"), output);
+    assertTrue(output.contains("step-7/model.safetensors: cannot write "), output);
+    assertTrue(!output.contains(".tmp"), output);
     var started = new ArrayList<Long>();
     try (var device = Devices.open("plain", 1)) {
       run.run(

@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
 import rondo.nn.checkpoint.CheckpointException;
@@ -197,7 +199,134 @@ class ResumeTest {
     }
     assertTrue(notes.getFirst().contains("is not whole"), notes.toString());
     assertTrue(notes.getFirst().contains("model.safetensors has"), notes.toString());
-    assertTrue(notes.get(1).contains("goes on from"), notes.toString());
+    assertTrue(notes.get(1).endsWith("step-12: removed, as it is not whole"), notes.toString());
+    assertTrue(notes.get(2).contains("goes on from"), notes.toString());
+    assertFalse(Files.exists(run.out().resolve(".step-15.tmp")), "left by a killed process");
+  }
+
+  @Test
+  void brokenNewerCheckpointsDoNotCostTheOneThatIsWritten() throws Exception {
+    var run = new TinyRun(folder);
+    var one = List.of("checkpoint.every=1", "checkpoint.keep=1");
+    try (var device = device(1)) {
+      assertThrows(Killed.class, () -> run.run(device, one, killAt(3)));
+      Files.createDirectories(run.out().resolve("step-9"));
+      Files.writeString(run.out().resolve("step-9/config.json"), "{}");
+      assertThrows(Killed.class, () -> run.run(device, one, killAt(4)));
+      assertTrue(Files.exists(run.out().resolve("step-4/checkpoint.json")));
+      assertFalse(Files.exists(run.out().resolve("step-9")));
+      assertEquals(TinyRun.STEPS - 4, run.run(device, one, Listener.none()).size());
+    }
+  }
+
+  @Test
+  void otherDataOfTheSameSizeIsNoticed() throws IOException {
+    var run = new TinyRun(folder);
+    Files.writeString(folder.resolve("rows.jsonl"), TinyRun.rows(40, 9, 23, 5));
+    try (var device = device(1)) {
+      run.run(device, List.of(), Listener.none());
+      Files.writeString(folder.resolve("rows.jsonl"), TinyRun.rows(40, 9, 23, 6));
+      var e = assertThrows(CheckpointException.class, () -> run.run(device));
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("was trained on other data: it was [40 rows, "),
+          String.valueOf(e.getMessage()));
+      Files.writeString(folder.resolve("rows.jsonl"), TinyRun.rows(40, 9, 23, 5));
+      assertEquals(0, run.run(device).size(), "and a run that failed to open locks nobody out");
+    }
+  }
+
+  @Test
+  void aCheckpointOfAnotherBuildIsGoneOnFromWithANote() throws IOException {
+    var run = new TinyRun(folder);
+    var notes = new ArrayList<String>();
+    var listener =
+        new Listener() {
+          @Override
+          public void note(String line) {
+            notes.add(line);
+          }
+
+          @Override
+          public void started(long step, long steps) {}
+
+          @Override
+          public void step(StepReport report) {}
+        };
+    try (var device = device(1)) {
+      run.run(device);
+      run.run(device, List.of(), listener);
+      assertTrue(notes.stream().noneMatch(n -> n.contains("bits")), notes.toString());
+      var manifest = run.out().resolve("step-12/checkpoint.json");
+      var text = Files.readString(manifest);
+      assertTrue(text.contains(device.build()) && text.contains("Java 25"), text);
+      var build = device.build().isEmpty() ? "Java 25" : device.build();
+      Files.writeString(manifest, text.replace(build, "another build"));
+      run.run(device, List.of(), listener);
+      assertTrue(notes.getLast().startsWith("not the same bits as before: "), notes.toString());
+    }
+  }
+
+  @Test
+  void aFolderTakesOneTrainerAtATime() throws IOException {
+    var run = new TinyRun(folder);
+    var recipe = Recipe.read(run.recipe, List.of());
+    try (var device = device(1)) {
+      try (var first = new Trainer(recipe, device, Listener.none())) {
+        assertEquals(0, first.step());
+        var e = assertThrows(IllegalArgumentException.class, () -> run.run(device));
+        assertTrue(
+            String.valueOf(e.getMessage()).contains("another process is training there"),
+            String.valueOf(e.getMessage()));
+      }
+      assertEquals(TinyRun.STEPS, run.run(device).size());
+    }
+  }
+
+  /** Whether the stop comes at a step that is validated (3) or between two (5). */
+  @ParameterizedTest
+  @ValueSource(longs = {3, 5})
+  void aStoppedRunGetsTheLinesOfOneThatWasNot(long stop) throws IOException {
+    var held = folder.resolve("held.jsonl");
+    Files.writeString(held, TinyRun.rows(3, 9, 23, 6));
+    var validated = List.of("data.validation={path: " + held + "}");
+    var whole = new TinyRun(folder.resolve("whole"));
+    var run = new TinyRun(folder.resolve("stopped"));
+    try (var device = device(1)) {
+      whole.run(device, validated, Listener.none());
+      var trainers = new ArrayList<Trainer>();
+      var listener =
+          new Listener() {
+            @Override
+            public void note(String line) {}
+
+            @Override
+            public void started(long step, long steps) {}
+
+            @Override
+            public void step(StepReport report) {
+              if (report.step() == stop - 2) {
+                trainers.getFirst().stop();
+              }
+            }
+          };
+      try (var trainer = new Trainer(Recipe.read(run.recipe, validated), device, listener)) {
+        trainers.add(trainer);
+        trainer.run();
+        assertEquals(stop, trainer.step());
+      }
+      assertEquals(lines(whole).subList(0, (int) stop - 1), lines(run).subList(0, (int) stop - 1));
+      assertFalse(lines(run).getLast().contains("validation"), "a stop waits for nothing");
+      run.run(device, validated, Listener.none());
+    }
+    assertEquals(lines(whole), lines(run));
+    assertEquals(4, lines(run).stream().filter(line -> line.contains("validation")).count());
+  }
+
+  /** The lines of a run, all but their speed. */
+  private static List<String> lines(TinyRun run) throws IOException {
+    return Files.readAllLines(run.out().resolve("metrics.jsonl")).stream()
+        .map(line -> line.replaceAll("\"tokens_per_second\":[^,]*,", ""))
+        .toList();
   }
 
   @Test

@@ -63,6 +63,11 @@ final class TinyRun {
             reports.add(report);
             listener.step(report);
           }
+
+          @Override
+          public void validated(long step, List<LossOverDepth.Row> rows) {
+            listener.validated(step, rows);
+          }
         };
     try (var trainer = new Trainer(Recipe.read(recipe, overrides), device, both)) {
       trainer.run();

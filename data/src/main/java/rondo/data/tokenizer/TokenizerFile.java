@@ -24,9 +24,6 @@ final class TokenizerFile {
   private static final List<String> EOS_NAMES =
       List.of("</s>", "<|end_of_text|>", "<|end_text|>", "<|endoftext|>", "<|eos|>");
 
-  private static final List<String> COMPANIONS =
-      List.of("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja");
-
   private final Path file;
   private final Map<String, byte[]> files = new TreeMap<>();
   private final Section root;
@@ -38,10 +35,10 @@ final class TokenizerFile {
     if (!Files.isRegularFile(file)) {
       throw new DataException(file + ": no such file, expected a Hugging Face tokenizer.json");
     }
-    files.put(Tokenizers.FILE, bytes(file));
-    for (String name : COMPANIONS) {
-      if (Files.isRegularFile(file.resolveSibling(name))) {
-        files.put(name, bytes(file.resolveSibling(name)));
+    for (String name : Tokenizers.FILES) {
+      Path path = name.equals(Tokenizers.FILE) ? file : file.resolveSibling(name);
+      if (Files.isRegularFile(path)) {
+        files.put(name, bytes(path));
       }
     }
     this.root = section("tokenizer", file, Tokenizers.FILE);
@@ -77,7 +74,7 @@ final class TokenizerFile {
     readAdded();
     PreTokenizer preTokenizer = Components.preTokenizer(root.child("pre_tokenizer"));
     Bpe bpe = readModel(preTokenizer.bytes());
-    String beside = COMPANIONS.getFirst();
+    String beside = Tokenizers.CONFIG;
     Section config = section("tokenizer_config", file.resolveSibling(beside), beside);
     List<Integer> before = new ArrayList<>();
     List<Integer> after = new ArrayList<>();

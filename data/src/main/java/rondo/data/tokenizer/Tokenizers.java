@@ -3,6 +3,7 @@ package rondo.data.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import rondo.data.DataException;
 import tools.jackson.databind.ObjectMapper;
@@ -12,6 +13,20 @@ import tools.jackson.databind.node.ObjectNode;
 /** Loads tokenizers from model folders, and spells them as the files of one. */
 public final class Tokenizers {
   static final String FILE = "tokenizer.json";
+  static final String CONFIG = "tokenizer_config.json";
+
+  /** The files of a model folder that go with its weights wherever those go, as far as there. */
+  public static final List<String> FILES =
+      List.of(
+          FILE,
+          CONFIG,
+          "tokenizer.model",
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "vocab.json",
+          "merges.txt",
+          "chat_template.jinja",
+          "generation_config.json");
 
   private Tokenizers() {}
 
@@ -41,7 +56,7 @@ public final class Tokenizers {
         config.put("bos_token", ByteTokenizer.BOS_TEXT);
         config.put("eos_token", ByteTokenizer.EOS_TEXT);
         config.put("clean_up_tokenization_spaces", false);
-        yield Map.of(FILE, utf8(bytesAsBpe()), "tokenizer_config.json", utf8(config));
+        yield Map.of(FILE, utf8(bytesAsBpe()), CONFIG, utf8(config));
       }
     };
   }

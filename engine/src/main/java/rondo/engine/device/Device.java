@@ -22,14 +22,21 @@ import rondo.engine.plain.PlainFunctions;
 public final class Device implements AutoCloseable {
   private final String name;
   private final String description;
+  private final String build;
   private final int threads;
   private final Functions functions;
   private final AutoCloseable resource;
 
   Device(
-      String name, String description, int threads, Functions functions, AutoCloseable resource) {
+      String name,
+      String description,
+      String build,
+      int threads,
+      Functions functions,
+      AutoCloseable resource) {
     this.name = name;
     this.description = description;
+    this.build = build;
     this.threads = threads;
     this.functions = functions;
     this.resource = resource;
@@ -37,7 +44,8 @@ public final class Device implements AutoCloseable {
 
   /** The device of plain Java loops: the specification, and the fallback everywhere. */
   public static Device plain() {
-    return new Device("plain", "plain Java loops, one thread", 1, new PlainFunctions(), () -> {});
+    return new Device(
+        "plain", "plain Java loops, one thread", "", 1, new PlainFunctions(), () -> {});
   }
 
   /** Short name: cpu, plain. */
@@ -48,6 +56,14 @@ public final class Device implements AutoCloseable {
   /** One line: what it is and how many threads it uses. */
   public String describe() {
     return description;
+  }
+
+  /**
+   * Which libraries compute here, by name and hash: two builds may round differently. Empty where
+   * all is Java.
+   */
+  public String build() {
+    return build;
   }
 
   public int threads() {

@@ -62,14 +62,21 @@ public final class Devices {
   }
 
   private static Device cpu(int threads) {
-    var library = Library.open(NativeFile.find("librondo_cpu.so"), threads);
+    var file = NativeFile.find("librondo_cpu.so");
+    var library = Library.open(file, threads);
     var description = library.describe() + ", " + threads + (threads == 1 ? " thread" : " threads");
+    var build = build(file);
     var blas = openBlas();
     if (blas != null) {
       library.useSgemm(Library.symbol(blas, "cblas_sgemm"));
       description += ", products by " + blas.getFileName();
+      build += ", " + build(blas);
     }
-    return new Device("cpu", description, threads, library, library);
+    return new Device("cpu", description, build, threads, library, library);
+  }
+
+  private static String build(Path library) {
+    return library.getFileName() + " " + NativeFile.hash(library);
   }
 
   private static @Nullable Path openBlas() {

@@ -50,8 +50,7 @@ public final class NativeFile {
 
   private static Path unpack(String name, InputStream resource) throws IOException {
     var bytes = resource.readAllBytes();
-    var hash = hash(bytes).substring(0, 16);
-    var folder = cache().resolve(hash);
+    var folder = cache().resolve(hash(bytes));
     var file = folder.resolve(name);
     if (Files.isRegularFile(file) && Files.size(file) == bytes.length) {
       return file;
@@ -76,9 +75,23 @@ public final class NativeFile {
     return root.resolve("rondo");
   }
 
+  /**
+   * What tells one build of a library from another: 16 hexadecimal digits.
+   *
+   * @throws IllegalStateException when it cannot be read
+   */
+  public static String hash(Path library) {
+    try {
+      return hash(Files.readAllBytes(library));
+    } catch (IOException e) {
+      throw new IllegalStateException(library + ": cannot be read: " + e, e);
+    }
+  }
+
   private static String hash(byte[] bytes) {
     try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+      var digest = MessageDigest.getInstance("SHA-256").digest(bytes);
+      return HexFormat.of().formatHex(digest).substring(0, 16);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }

@@ -33,7 +33,7 @@ public final class AtomicFiles {
    * temporary one is left.
    *
    * @param bytes how many bytes the content will be, for the message when they do not fit
-   * @throws CheckpointException when the file cannot be written
+   * @throws WriteException when the file cannot be written
    */
   public static void write(Path file, long bytes, Content content) {
     Path target = file.toAbsolutePath();
@@ -50,7 +50,7 @@ public final class AtomicFiles {
       syncFolder(folder);
     } catch (IOException e) {
       deleteQuietly(beside); // First, so that the free space below is what there was.
-      throw new CheckpointException(
+      throw new WriteException(
           file,
           "cannot write %d bytes%s: %s"
               .formatted(bytes, free(folder), CheckpointException.reason(e)),

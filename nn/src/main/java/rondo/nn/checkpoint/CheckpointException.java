@@ -3,6 +3,8 @@ package rondo.nn.checkpoint;
 import java.io.IOException;
 import java.io.Serial;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
@@ -10,7 +12,7 @@ import java.nio.file.Path;
  * A checkpoint that cannot be read or written: the message is one line naming the file and the
  * fault.
  */
-public final class CheckpointException extends RuntimeException {
+public sealed class CheckpointException extends RuntimeException permits WriteException {
   @Serial private static final long serialVersionUID = 1L;
 
   private static final int LONGEST_MESSAGE = 1000;
@@ -26,10 +28,12 @@ public final class CheckpointException extends RuntimeException {
   /**
    * The fault of an input or output operation, in words: some of Java's messages are the bare path.
    */
-  static String reason(IOException e) {
+  public static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException _ -> "no such file or folder";
       case AccessDeniedException _ -> "permission denied";
+      case FileAlreadyExistsException _ -> "there is a file of that name";
+      case FileSystemException f when f.getReason() != null -> String.valueOf(f.getReason());
       default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
     };
   }

@@ -13,7 +13,7 @@ public final class ConfigWriter {
   /**
    * Writes a configuration, atomically.
    *
-   * @throws CheckpointException when the file cannot be written; an older one is then untouched
+   * @throws WriteException when the file cannot be written; an older one is then untouched
    */
   public static void write(Path file, ModelConfig config) {
     JsonFiles.write(

@@ -4,7 +4,7 @@ import java.util.Collection;
 import org.jspecify.annotations.Nullable;
 
 /** The known name nearest to a mistaken one, by edit distance. */
-final class Nearest {
+public final class Nearest {
   /** Longer names come from damaged files only, and the distance is quadratic. */
   private static final int LONGEST = 256;
 
@@ -14,6 +14,13 @@ final class Nearest {
   static String hint(String wanted, Collection<String> known) {
     String nearest = name(wanted, known);
     return nearest == null ? "" : "; the nearest name is '" + nearest + "'";
+  }
+
+  /** The nearest name if it is near enough for a slip of the pen, or null. */
+  public static @Nullable String slip(String wanted, Collection<String> known) {
+    String nearest = name(wanted, known);
+    boolean near = nearest != null && distance(wanted, nearest) <= Math.max(2, wanted.length() / 2);
+    return near ? nearest : null;
   }
 
   static @Nullable String name(String wanted, Collection<String> known) {

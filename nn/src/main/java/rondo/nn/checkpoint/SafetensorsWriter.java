@@ -38,7 +38,7 @@ public final class SafetensorsWriter {
   /**
    * Writes {@code tensors} in their order, wider element types first so that all stay aligned.
    *
-   * @throws CheckpointException when the file cannot be written; an older one is then untouched
+   * @throws WriteException when the file cannot be written; an older one is then untouched
    */
   public static void write(Path file, List<TensorToWrite> tensors, Map<String, String> metadata) {
     List<TensorToWrite> ordered = new ArrayList<>(tensors);

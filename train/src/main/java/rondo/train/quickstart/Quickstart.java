@@ -1,11 +1,11 @@
 package rondo.train.quickstart;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import rondo.data.Document;
@@ -25,6 +25,7 @@ import rondo.nn.checkpoint.ParameterCounts;
 import rondo.nn.checkpoint.Rope;
 import rondo.nn.checkpoint.Surgery;
 import rondo.nn.checkpoint.TokenIds;
+import rondo.nn.checkpoint.WriteException;
 import rondo.train.Checkpoints;
 import rondo.train.Listener;
 import rondo.train.LossOverDepth;
@@ -104,8 +105,11 @@ public final class Quickstart {
     // Equal FLOPs, as counted while healing: adapter, head, attention and recomputation included.
     int more = (int) Math.max(1, Math.round(healFlops / (baseFlops / scale.baseSteps())));
     watcher.note(
-        "healing took %.3g FLOPs: the base gets %d more steps for as many"
-            .formatted(healFlops, more));
+        String.format(
+            Locale.ROOT,
+            "healing took %.3g FLOPs: the base gets %d more steps for as many",
+            healFlops,
+            more));
     double continuedFlops = train("continued", base, "weights", more, 1);
     return new Result(
         measure("base", base, baseFlops),
@@ -132,30 +136,22 @@ public final class Quickstart {
     write(sources.train(), "train.jsonl");
     write(sources.validation(), "validation.jsonl");
     watcher.note(
-        "text: %,d bytes of Java sources from %s, %d files to train on and %d held out"
-            .formatted(
-                sources.bytes(),
-                archive,
-                sources.trainFiles().size(),
-                sources.validationFiles().size()));
+        String.format(
+            Locale.ROOT,
+            "text: %,d bytes of Java sources from %s, %d files to train on and %d held out",
+            sources.bytes(),
+            archive,
+            sources.trainFiles().size(),
+            sources.validationFiles().size()));
     return new Corpus("Java sources of JDK " + Runtime.version().feature(), sources.bytes());
   }
 
   /** The last twentieth of a text is held out: as a whole, so that no row straddles the cut. */
   private Corpus split(Path file) {
-    String all;
-    try {
-      all = Files.readString(file);
-    } catch (IOException e) {
-      throw new rondo.data.DataException(file + ": cannot be read as UTF-8 text: " + e, e);
-    }
-    if (all.length() > scale.bytes()) {
-      all = all.substring(0, (int) scale.bytes());
-    }
-    int cut = all.lastIndexOf('\n', all.length() - all.length() / 20) + 1;
-    write(documents(file, all.substring(0, cut)), "train.jsonl");
-    write(documents(file, all.substring(cut)), "validation.jsonl");
-    return new Corpus(file.getFileName().toString(), all.getBytes(StandardCharsets.UTF_8).length);
+    var text = TextSplit.of(file, scale.bytes());
+    write(documents(file, text.train()), "train.jsonl");
+    write(documents(file, text.validation()), "validation.jsonl");
+    return new Corpus(file.getFileName().toString(), text.bytes());
   }
 
   private static DocumentSource documents(Path file, String text) {
@@ -205,7 +201,7 @@ public final class Quickstart {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
-      throw new UncheckedIOException(folder + ": " + e.getMessage(), e);
+      throw new WriteException(folder, e);
     }
     ConfigWriter.write(folder.resolve("config.json"), config);
     TokenizerFiles.write(tokenizer, folder);
@@ -229,7 +225,7 @@ public final class Quickstart {
                   surgery.coda(),
                   surgery.dropped(scale.layers())));
     } catch (IOException e) {
-      throw new UncheckedIOException(folder + ": " + e.getMessage(), e);
+      throw new WriteException(folder, e);
     }
   }
 
@@ -246,43 +242,44 @@ public final class Quickstart {
 
   private String recipe(String name, Path model, String init, int steps, int meanRecurrence) {
     boolean fresh = init.equals("random");
-    return """
-    # Written by the quickstart; run again with: ./rondo train %1$s/%2$s.yaml
-    model: %3$s
-    init: %4$s
-    out: %1$s/%2$s
-    data:
-      train: [{path: %1$s/train.jsonl}]
-      sequence_length: %5$d
-    batch: {sequences: %6$d}
-    steps: %7$d
-    depth:
-      mean: %8$d
-      backprop: %9$d
-      curriculum: {curve: 1-sqrt, fraction: 0.5}
-    optimizer:
-      name: muon
-      lr: %10$s
-      weight_decay: 0.01
-      newton_schulz: {precision: f32}
-      adamw: {lr: %11$s, eps: 1e-8, weight_decay: 0.01}
-    schedule: {warmup: {fraction: 0.05}, decay: {fraction: 0.5}, curve: cosine, min_ratio: 0.05}
-    checkpoint: {every: 500, keep: 1}
-    seed: %12$d
-    """
-        .formatted(
-            out,
-            name,
-            model,
-            init,
-            scale.sequenceLength(),
-            scale.sequences(),
-            steps,
-            meanRecurrence,
-            Math.min(4, meanRecurrence),
-            fresh ? "0.02" : "0.01",
-            fresh ? "0.004" : "0.002",
-            seed);
+    return String.format(
+        Locale.ROOT,
+        """
+        # Written by the quickstart; run again with: ./rondo train %1$s/%2$s.yaml
+        model: %3$s
+        init: %4$s
+        out: %1$s/%2$s
+        data:
+          train: [{path: %1$s/train.jsonl}]
+          sequence_length: %5$d
+        batch: {sequences: %6$d}
+        steps: %7$d
+        depth:
+          mean: %8$d
+          backprop: %9$d
+          curriculum: {curve: 1-sqrt, fraction: 0.5}
+        optimizer:
+          name: muon
+          lr: %10$s
+          weight_decay: 0.01
+          newton_schulz: {precision: f32}
+          adamw: {lr: %11$s, eps: 1e-8, weight_decay: 0.01}
+        schedule: {warmup: {fraction: 0.05}, decay: {fraction: 0.5}, curve: cosine, min_ratio: 0.05}
+        checkpoint: {every: 500, keep: 1}
+        seed: %12$d
+        """,
+        out,
+        name,
+        model,
+        init,
+        scale.sequenceLength(),
+        scale.sequences(),
+        steps,
+        meanRecurrence,
+        Math.min(4, meanRecurrence),
+        fresh ? "0.02" : "0.01",
+        fresh ? "0.004" : "0.002",
+        seed);
   }
 
   private Series measure(String name, Path model, double flops) {
@@ -295,12 +292,14 @@ public final class Quickstart {
       var settings =
           new LossOverDepth.Settings(
               DEPTHS, 16, scale.sequenceLength(), scale.validationRows(), true, seed);
+      var source = DocumentSource.of(out.resolve("validation.jsonl"));
       var rows =
           LossOverDepth.measure(
               weights,
               device,
               settings,
-              packing.open(DocumentSource.of(out.resolve("validation.jsonl"))),
+              packing.open(source),
+              source.name(),
               done -> watch.started(done, scale.validationRows()));
       return new Series(name, ParameterCounts.of(config).total(), flops, rows);
     }

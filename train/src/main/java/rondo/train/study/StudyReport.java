@@ -67,12 +67,13 @@ public final class StudyReport {
       var config = arm.runs().getFirst().config();
       text.append("## ").append(arm.name()).append("\n\n");
       text.append(
-          "%s; at most %d steps in training, %d in the test, chance %.0f %%.%n%n"
-              .formatted(
-                  arm.about(),
-                  config.trainedSteps(),
-                  config.testSteps(),
-                  100.0 / config.task().answers()));
+          String.format(
+              Locale.ROOT,
+              "%s; at most %d steps in training, %d in the test, chance %.0f %%.%n%n",
+              arm.about(),
+              config.trainedSteps(),
+              config.testSteps(),
+              100.0 / config.task().answers()));
       text.append("Steps solved (≥ 90 %) at each depth:\n\n").append(reach(arm.runs()));
       text.append('\n');
       for (var run : arm.runs()) {

@@ -1,0 +1,79 @@
+package rondo.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+import rondo.data.DataException;
+import rondo.data.DocumentSource;
+import rondo.data.rows.Packing;
+import rondo.data.rows.RowTable;
+import rondo.data.tokenizer.Tokenizer;
+import rondo.engine.device.Device;
+import rondo.nn.Weights;
+
+/**
+ * The validation rows of a run. They are in memory from its start: what is wrong with them is told
+ * before the first step, and what happens to their files later costs no step.
+ */
+final class Validation {
+  private static final long MOST_BYTES = 1L << 31;
+
+  private final RowTable rows;
+  private final String name;
+  private final LossOverDepth.Settings settings;
+
+  private Validation(RowTable rows, String name, LossOverDepth.Settings settings) {
+    this.rows = rows;
+    this.name = name;
+    this.settings = settings;
+  }
+
+  /**
+   * Reads the rows that a recipe names, if it names any.
+   *
+   * @param vocabulary of the model
+   * @throws DataException if there are none, or more than 2 GiB of them
+   */
+  static @Nullable Validation of(Recipe recipe, int vocabulary, Optional<Tokenizer> tokenizer) {
+    var data = recipe.data();
+    var part = data.validation();
+    if (part == null) {
+      return null;
+    }
+    var source = DocumentSource.of(part.path(), part.text());
+    var packing = Packing.evaluation(data.sequenceLength(), vocabulary, tokenizer);
+    long most = MOST_BYTES / Integer.BYTES / (data.sequenceLength() + 1);
+    var rows = RowTable.read(source, packing, Math.min(most, data.validationRows()));
+    if (rows.size() == most && most < data.validationRows()) {
+      throw new DataException(
+          source.name()
+              + ": more than 2 GiB of validation rows: set data.validation.rows to at most "
+              + most);
+    }
+    var settings =
+        new LossOverDepth.Settings(
+            depths(recipe),
+            recipe.micro(),
+            data.sequenceLength(),
+            data.validationRows(),
+            recipe.depth().randomState(),
+            recipe.seed());
+    return new Validation(rows, source.name(), settings);
+  }
+
+  /** 1, 2, 4 … up to the mean recurrence. */
+  private static List<Integer> depths(Recipe recipe) {
+    var depths = new ArrayList<Integer>();
+    for (int r = 1; r <= recipe.depth().curriculum().peak(); r *= 2) {
+      depths.add(r);
+    }
+    return depths;
+  }
+
+  /** As {@link LossOverDepth#measure}. */
+  List<LossOverDepth.Row> measure(Weights weights, Device device, LongConsumer progress) {
+    return LossOverDepth.measure(weights, device, settings, rows.open(), name, progress);
+  }
+}
