@@ -50,9 +50,6 @@ RONDO_API const char *rondo_describe(void);
 /* The last error of the calling thread, one line. */
 RONDO_API const char *rondo_error(void);
 
-/* Names the cblas_sgemm to use for f32 products that gain from it, or null for the library's own product (the default). */
-RONDO_API int32_t rondo_use_sgemm(void *cblas_sgemm);
-
 /* ---- streams and memory ------------------------------------------------------------------------------------------------- */
 
 /* threads: worker count including the caller, 1..256. */

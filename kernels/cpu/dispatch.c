@@ -3,7 +3,6 @@
  * may ask for a lesser one (never a greater). Arguments are checked by the operations themselves.
  */
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@ extern const struct rondo_kernels rondo_kernels_avx2, rondo_kernels_avx512;
 #endif
 
 static const struct rondo_kernels *active = &rondo_kernels_plain;
-static _Atomic(void *) chosen_sgemm;
 static _Thread_local char error_line[256];
 
 __attribute__((constructor)) static void choose(void)
@@ -37,20 +35,6 @@ __attribute__((constructor)) static void choose(void)
 int32_t rondo_contract(void) { return RONDO_CONTRACT; }
 const char *rondo_describe(void) { return active->description; }
 const char *rondo_error(void) { return error_line; }
-
-int32_t rondo_use_sgemm(void *cblas_sgemm)
-{
-    atomic_store(&chosen_sgemm, cblas_sgemm);
-    return RONDO_OK;
-}
-
-rondo_sgemm *rondo_current_sgemm(void)
-{
-    void *pointer = atomic_load_explicit(&chosen_sgemm, memory_order_relaxed);
-    rondo_sgemm *function;
-    memcpy(&function, &pointer, sizeof(function));
-    return function;
-}
 
 int32_t rondo_fail(int32_t code, const char *format, ...)
 {

@@ -38,11 +38,6 @@ RONDO_OPERATIONS(RONDO_DECLARE)
 /* Writes the calling thread's error line and returns code. */
 int32_t rondo_fail(int32_t code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The cblas_sgemm given to rondo_use_sgemm, or null. */
-typedef void rondo_sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
-    const float *b, int ldb, float beta, float *c, int ldc);
-rondo_sgemm *rondo_current_sgemm(void);
-
 #define REQUIRE(condition, ...) \
     do { \
         if (!(condition)) return rondo_fail(RONDO_INVALID, __VA_ARGS__); \

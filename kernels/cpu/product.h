@@ -26,7 +26,7 @@ struct product {
     int lower;
 };
 
-/* The choice among sgemm, few rows and the blocked product. */
+/* The choice between few rows and the blocked product. */
 int32_t K(product)(rondo_stream *s, const struct product *job);
 
 /* Blocked, over all threads of s or, when s is null, on this thread with its scratch. */

@@ -1,18 +1,12 @@
 package rondo.engine.device;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import rondo.engine.nativelib.Library;
 import rondo.engine.nativelib.NativeFile;
 
 /** Finds and opens devices, and says why one cannot be used. */
 public final class Devices {
-  /** Path of an OpenBLAS to use for large products: a file, or a folder with libopenblas.so.0. */
-  public static final String OPENBLAS = "rondo.openblas";
-
   /**
    * One line of {@code rondo devices}.
    *
@@ -64,21 +58,7 @@ public final class Devices {
   private static Device cpu(int threads) {
     var library = Library.open(NativeFile.find("librondo_cpu.so"), threads);
     var description = library.describe() + ", " + threads + (threads == 1 ? " thread" : " threads");
-    var blas = openBlas();
-    if (blas != null) {
-      library.useSgemm(Library.symbol(blas, "cblas_sgemm"));
-      description += ", products by " + blas.getFileName();
-    }
     return new Device("cpu", description, threads, library, library);
-  }
-
-  private static @Nullable Path openBlas() {
-    var given = System.getProperty(OPENBLAS);
-    if (given == null) {
-      return null;
-    }
-    var path = Path.of(given);
-    return Files.isDirectory(path) ? path.resolve("libopenblas.so.0") : path;
   }
 
   /** Every kind of device, usable or not; the first usable one is what auto opens. */

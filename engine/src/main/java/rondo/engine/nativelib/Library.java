@@ -34,7 +34,6 @@ public final class Library implements Functions, AutoCloseable {
   private final Handle contractHandle = function("rondo_contract", JAVA_INT);
   private final Handle describeHandle = function("rondo_describe", ADDRESS);
   private final Handle errorHandle = function("rondo_error", ADDRESS);
-  private final Handle useSgemmHandle = function("rondo_use_sgemm", JAVA_INT, ADDRESS);
   private final Handle streamCreateHandle =
       function("rondo_stream_create", JAVA_INT, JAVA_INT, ADDRESS);
   private final Handle streamDestroyHandle = operation("rondo_stream_destroy");
@@ -310,21 +309,6 @@ public final class Library implements Functions, AutoCloseable {
     return library;
   }
 
-  /**
-   * A symbol of another library, opened by path.
-   *
-   * @throws IllegalStateException when it cannot be opened or lacks the symbol
-   */
-  public static MemorySegment symbol(Path file, String name) {
-    try {
-      return SymbolLookup.libraryLookup(file, Arena.global())
-          .find(name)
-          .orElseThrow(() -> new IllegalStateException(file + ": has no " + name));
-    } catch (IllegalArgumentException e) {
-      throw new IllegalStateException(file + ": cannot be loaded: " + e.getMessage(), e);
-    }
-  }
-
   /** What is bound so far or may be: C name to signature, in the order of the header. */
   static Map<String, FunctionDescriptor> signatures() {
     return new Library(Path.of("none"), name -> java.util.Optional.empty()).signatures;
@@ -349,15 +333,6 @@ public final class Library implements Functions, AutoCloseable {
   public String describe() {
     try {
       return text((MemorySegment) describeHandle.get().invokeExact());
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /** Lets the library use {@code cblas_sgemm} at this address for large f32 products. */
-  public void useSgemm(MemorySegment cblasSgemm) {
-    try {
-      check((int) useSgemmHandle.get().invokeExact(cblasSgemm));
     } catch (Throwable t) {
       throw failed(t);
     }
