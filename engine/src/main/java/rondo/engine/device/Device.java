@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 import rondo.engine.graph.DType;
 import rondo.engine.graph.Program;
@@ -25,14 +26,31 @@ public final class Device implements AutoCloseable {
   private final int threads;
   private final Functions functions;
   private final AutoCloseable resource;
+  private final List<Devices.Report> passedOver;
 
   Device(
       String name, String description, int threads, Functions functions, AutoCloseable resource) {
+    this(name, description, threads, functions, resource, List.of());
+  }
+
+  private Device(
+      String name,
+      String description,
+      int threads,
+      Functions functions,
+      AutoCloseable resource,
+      List<Devices.Report> passedOver) {
     this.name = name;
     this.description = description;
     this.threads = threads;
     this.functions = functions;
     this.resource = resource;
+    this.passedOver = List.copyOf(passedOver);
+  }
+
+  /** This device, as the choice after others that cannot be used. */
+  Device passingOver(List<Devices.Report> others) {
+    return new Device(name, description, threads, functions, resource, others);
   }
 
   /** The device of plain Java loops: the specification, and the fallback everywhere. */
@@ -48,6 +66,11 @@ public final class Device implements AutoCloseable {
   /** One line: what it is and how many threads it uses. */
   public String describe() {
     return description;
+  }
+
+  /** The quicker kinds that cannot be used and why, where the choice was left to auto. */
+  public List<Devices.Report> passedOver() {
+    return passedOver;
   }
 
   public int threads() {

@@ -15,25 +15,40 @@ public final class Devices {
    */
   public record Report(String name, boolean usable, String detail) {}
 
+  /** What {@code rondo_stream_create} takes. */
+  public static final int MOST_THREADS = 256;
+
+  private static final Report CUDA =
+      new Report("cuda", false, "no library for it in this build");
+
   private Devices() {}
 
   /**
    * Opens a device.
    *
    * @param name auto (the quickest usable one), cpu, plain, cuda:N or emulated
-   * @param threads worker threads; 0 for one per processor
-   * @throws IllegalArgumentException when the name is unknown
+   * @param threads worker threads of the CPU, 1 to {@link #MOST_THREADS}; 0 for one per processor, as
+   *     far as that goes
+   * @throws IllegalArgumentException when the name is unknown or the threads are out of range
    * @throws IllegalStateException when the device cannot be used here; the message says why
    */
   public static Device open(String name, int threads) {
-    int workers = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    if (threads < 0 || threads > MOST_THREADS) {
+      throw new IllegalArgumentException(
+          "threads " + threads + ": expected 1 to " + MOST_THREADS + ", or 0 for one per processor");
+    }
+    int workers = threads > 0 ? threads : defaultThreads();
     return switch (name) {
       case "auto" -> {
+        var passedOver = new ArrayList<Report>(List.of(CUDA));
+        Device device;
         try {
-          yield cpu(workers);
+          device = cpu(workers);
         } catch (IllegalStateException e) {
-          yield Device.plain();
+          passedOver.add(unusableCpu(e));
+          device = Device.plain();
         }
+        yield device.passingOver(passedOver);
       }
       case "cpu" -> cpu(workers);
       case "plain" -> Device.plain();
@@ -61,14 +76,22 @@ public final class Devices {
     return new Device("cpu", description, threads, library, library);
   }
 
+  private static Report unusableCpu(IllegalStateException e) {
+    return new Report("cpu", false, String.valueOf(e.getMessage()));
+  }
+
+  private static int defaultThreads() {
+    return Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors());
+  }
+
   /** Every kind of device, usable or not; the first usable one is what auto opens. */
   public static List<Report> list() {
     var reports = new ArrayList<Report>();
-    reports.add(new Report("cuda", false, "no library for it in this build"));
-    try (var device = cpu(Runtime.getRuntime().availableProcessors())) {
+    reports.add(CUDA);
+    try (var device = cpu(defaultThreads())) {
       reports.add(new Report("cpu", true, device.describe()));
     } catch (IllegalStateException e) {
-      reports.add(new Report("cpu", false, String.valueOf(e.getMessage())));
+      reports.add(unusableCpu(e));
     }
     reports.add(new Report("plain", true, Device.plain().describe() + ": the slow reference"));
     return List.copyOf(reports);

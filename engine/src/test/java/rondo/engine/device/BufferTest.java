@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -107,6 +108,22 @@ class BufferTest {
     }
     try (var device = Devices.open("auto", 1)) {
       assertTrue(device.name().equals("cpu") || device.name().equals("plain"), device.name());
+      assertEquals(
+          Devices.list().stream().takeWhile(r -> !r.name().equals(device.name())).toList(),
+          device.passedOver());
+    }
+    try (var device = Devices.open("plain", 1)) {
+      assertEquals(List.of(), device.passedOver(), "nothing was left to choose");
+    }
+  }
+
+  @ParameterizedTest(name = "on {0}")
+  @ValueSource(strings = {"auto", "cpu", "plain"})
+  void threadsOutOfRangeAreRefused(String on) {
+    for (int threads : new int[] {-1, 257, 1000}) {
+      assertRefused(
+          "threads " + threads + ": expected 1 to 256, or 0 for one per processor",
+          () -> Devices.open(on, threads));
     }
   }
 }
