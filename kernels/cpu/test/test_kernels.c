@@ -149,7 +149,7 @@ int main(int count, char **arguments)
         failures = 0;
         for (int32_t threads = 1; threads <= 3; threads++) {
             rondo_stream *s;
-            call(rondo_stream_create(threads, &s));
+            if (rondo_stream_create(threads, &s) != RONDO_OK) return printf("%s\n", rondo_error()), 1;
             bits = 0xcbf29ce484222325u;
             seed(t + 1);
             tests[t].run(s);
