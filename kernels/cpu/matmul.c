@@ -114,9 +114,8 @@ int32_t K(matmul)(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t 
     }
     REQUIRE(!symmetric || m == n, "rondo_matmul: symmetric with m = %lld and n = %lld, expected them equal", (long long) m,
         (long long) n);
-    if (out_type == RONDO_BF16 && k > MOST_BF16_DEPTH)
-        return rondo_fail(RONDO_UNSUPPORTED, "rondo_matmul: k is %lld with a bf16 result, expected at most %d", (long long) k,
-            MOST_BF16_DEPTH);
+    LIMIT(out_type == RONDO_F32 || k <= MOST_BF16_DEPTH, "rondo_matmul: k is %lld with a bf16 result, expected at most %d",
+        (long long) k, MOST_BF16_DEPTH);
     struct batch job = {.first = {.m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .c = beta != 0 ? c : 0, .c_ld = c_ld,
                             .out = out, .out_ld = out_ld, .out_type = out_type, .lower = symmetric != 0},
         .a_step = a_step, .b_step = b_step, .c_step = c_step, .out_step = out_step};
