@@ -111,8 +111,9 @@ public final class Device implements AutoCloseable {
     return new Executable(program.name(), launches.toArray(new Runnable[0]), program.flops());
   }
 
+  /** Zeroes a dense buffer. */
   public void zero(Buffer buffer) {
-    functions.zero(buffer.memory(), buffer.memory().byteSize());
+    functions.zero(dense(buffer), buffer.type().bytes());
   }
 
   public void copy(Buffer from, Buffer to) {
@@ -120,16 +121,6 @@ public final class Device implements AutoCloseable {
       throw new IllegalArgumentException("copy: " + from.type() + " to " + to.type());
     }
     functions.copy(from.memory(), to.memory(), from.type().bytes());
-  }
-
-  /** Writes host memory of the same size to a dense buffer. */
-  public void write(Buffer to, MemorySegment from) {
-    functions.copy(from, dense(to), to.type().bytes());
-  }
-
-  /** Reads a dense buffer into host memory. */
-  public void read(Buffer from, MemorySegment to) {
-    functions.copy(dense(from), to, from.type().bytes());
   }
 
   // On the devices there are, memory is the host's own: arrays are copied directly.
@@ -151,8 +142,19 @@ public final class Device implements AutoCloseable {
     return dense(from).asSlice(0, from.type().bytes()).toArray(JAVA_FLOAT);
   }
 
-  /** One element of an f32 buffer. */
+  /**
+   * One element of a dense f32 buffer.
+   *
+   * @param index in elements, row-major
+   * @throws IllegalArgumentException when the buffer has no such element
+   */
   public float scalar(Buffer from, int index) {
+    if (from.dtype() != DType.F32
+        || !from.isDense()
+        || index < 0
+        || index >= from.type().shape().size()) {
+      throw new IllegalArgumentException(from.type() + " has no f32 element " + index);
+    }
     return from.memory().getAtIndex(JAVA_FLOAT, index);
   }
 
@@ -166,7 +168,8 @@ public final class Device implements AutoCloseable {
 
   private static MemorySegment dense(Buffer buffer) {
     if (!buffer.isDense()) {
-      throw new IllegalArgumentException("a view of " + buffer.type() + " cannot be copied");
+      throw new IllegalArgumentException(
+          "a view of " + buffer.type() + " cannot be copied or zeroed");
     }
     return buffer.memory();
   }

@@ -63,7 +63,12 @@ class BufferTest {
       assertEquals(8, view.memory().address() - all.memory().address());
       assertRefused("buffer: columns 4 to 6 of f32[2×6]", () -> all.columns(4, 3));
       assertRefused("buffer: columns -1 to 1 of f32[2×6]", () -> all.columns(-1, 3));
-      assertRefused("a view of f32[2×3] cannot be copied", () -> device.floats(view));
+      assertRefused("a view of f32[2×3] cannot be copied or zeroed", () -> device.floats(view));
+      device.write(all, 1f, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+      assertRefused("a view of f32[2×3] cannot be copied or zeroed", () -> device.zero(view));
+      assertEquals(12, device.scalar(all, 11));
+      assertRefused("f32[2×6] has no f32 element 12", () -> device.scalar(all, 12));
+      assertRefused("f32[2×3] has no f32 element 0", () -> device.scalar(view, 0));
       assertRefused("buffer: f32[2×3] cannot be seen as [6]", () -> view.as(6));
       assertRefused("buffer: a view of f32[2×3] cannot be sliced", () -> view.slice(0, 2));
       assertRefused("buffer: f32[2×6] cannot be seen as [5]", () -> all.as(5));
