@@ -18,8 +18,7 @@ public final class Devices {
   /** What {@code rondo_stream_create} takes. */
   public static final int MOST_THREADS = 256;
 
-  private static final Report CUDA =
-      new Report("cuda", false, "no library for it in this build");
+  private static final Report CUDA = new Report("cuda", false, "no library for it in this build");
 
   private Devices() {}
 
@@ -27,15 +26,19 @@ public final class Devices {
    * Opens a device.
    *
    * @param name auto (the quickest usable one), cpu, plain, cuda:N or emulated
-   * @param threads worker threads of the CPU, 1 to {@link #MOST_THREADS}; 0 for one per processor, as
-   *     far as that goes
+   * @param threads worker threads of the CPU, 1 to {@link #MOST_THREADS}; 0 for one per processor,
+   *     as far as that goes
    * @throws IllegalArgumentException when the name is unknown or the threads are out of range
    * @throws IllegalStateException when the device cannot be used here; the message says why
    */
   public static Device open(String name, int threads) {
     if (threads < 0 || threads > MOST_THREADS) {
       throw new IllegalArgumentException(
-          "threads " + threads + ": expected 1 to " + MOST_THREADS + ", or 0 for one per processor");
+          "threads "
+              + threads
+              + ": expected 1 to "
+              + MOST_THREADS
+              + ", or 0 for one per processor");
     }
     int workers = threads > 0 ? threads : defaultThreads();
     return switch (name) {

@@ -306,9 +306,7 @@ class NativeFunctionsTest {
   private static final class OtherLoader extends java.net.URLClassLoader {
     OtherLoader() {
       super(
-          new java.net.URL[] {
-            Library.class.getProtectionDomain().getCodeSource().getLocation()
-          },
+          new java.net.URL[] {Library.class.getProtectionDomain().getCodeSource().getLocation()},
           NativeFunctionsTest.class.getClassLoader());
     }
 
