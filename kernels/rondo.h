@@ -13,6 +13,9 @@
  * Determinism: the result of every function depends on its arguments alone, never on the number of threads. Sums over many
  * elements are cut into chunks fixed by the shape and combined in a fixed order.
  *
+ * One thread at a time uses a stream; several streams may be used at once. What breaks a rule of this header is RONDO_INVALID; a
+ * limit of a library that is said here ("at most") is RONDO_UNSUPPORTED beyond it.
+ *
  * Nothing is allocated by an operation: a stream owns fixed scratch from its creation; anything that grows with a shape is an
  * argument named "scratch".
  */
@@ -49,9 +52,6 @@ RONDO_API const char *rondo_describe(void);
 
 /* The last error of the calling thread, one line. */
 RONDO_API const char *rondo_error(void);
-
-/* Names the cblas_sgemm to use for f32 products that gain from it, or null for the library's own product (the default). */
-RONDO_API int32_t rondo_use_sgemm(void *cblas_sgemm);
 
 /* ---- streams and memory ------------------------------------------------------------------------------------------------- */
 
@@ -91,6 +91,7 @@ RONDO_API int32_t rondo_gated_silu_grad(rondo_stream *s, const float *x, const f
  * *_ld: elements between rows; *_step: elements between batch entries. beta = 0 reads nothing of c (which may be null).
  * c and out share out_type; out may be c (then c_ld = out_ld and c_step = out_step). Accumulation is f32 for every type.
  * symmetric: the caller promises that the result is symmetric (m = n); the library may compute one triangle and mirror it.
+ * With a bf16 result k is at most 65536.
  */
 RONDO_API int32_t rondo_matmul(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t k, float alpha, const void *a,
     int32_t a_type, int32_t transpose_a, int64_t a_ld, int64_t a_step, const void *b, int32_t b_type, int32_t transpose_b,
@@ -111,7 +112,8 @@ RONDO_API int32_t rondo_embedding_grad(rondo_stream *s, const int32_t *tokens, c
 
 /*
  * sum = x + residual (residual or null: sum = x), rstd = 1/sqrt(mean(sum^2) + eps), y = sum * rstd * gain.
- * sum [rows, width] or null; rstd [rows] or null. In place: sum may be x or residual; y may be x or residual when sum is null.
+ * sum [rows, width] or null; rstd [rows] or null. In place: sum may be x or residual; y may be x or residual when sum is null;
+ * sum and y are never the same.
  * (RMSNorm, arXiv 1910.07467.)
  */
 RONDO_API int32_t rondo_rms_norm(rondo_stream *s, const float *x, const float *residual, const float *gain, float eps,
@@ -119,14 +121,16 @@ RONDO_API int32_t rondo_rms_norm(rondo_stream *s, const float *x, const float *r
 
 /*
  * x is what was normed (the sum above). xhat = x*rstd, g = dy*gain: dx = rstd*(g - xhat*mean(g*xhat)) + carry,
- * dgain (+)= sum over rows of dy*xhat. carry or null; dgain [width] or null. In place: dx may be dy or carry.
+ * dgain (+)= sum over rows of dy*xhat. carry or null; dgain [width] or null (with it, width is at most 4194304). In place:
+ * dx may be dy or carry.
  */
 RONDO_API int32_t rondo_rms_norm_grad(rondo_stream *s, const float *x, const float *gain, const float *rstd, const float *dy,
     const float *carry, int64_t rows, int64_t width, float *dx, int32_t accumulate_dgain, float *dgain);
 
 /* ---- queries, keys, values ----------------------------------------------------------------------------------------------
  * qkv is [rows, (heads + 2*kv_heads) * head_dim]: all query heads, then key heads, then value heads. The three functions below
- * change queries and keys and leave values alone; each may work in place (out = qkv), else values are copied.
+ * change queries and keys and leave values alone; each may work in place (out = qkv), else values are copied. Gradients of
+ * parameters are sums over rows, for which (heads + kv_heads) * head_dim is at most 4194304.
  */
 
 /* q += bias[0 .. heads*head_dim), k += bias[heads*head_dim .. (heads+kv_heads)*head_dim). */
@@ -148,21 +152,23 @@ RONDO_API int32_t rondo_qk_norm_grad(rondo_stream *s, const float *qkv, const fl
 /*
  * Rotates each pair of every query and key head by the angle of its position. table [table_rows, head_dim/2, 2]: cos, sin;
  * positions [rows], each in 0..table_rows-1 (else RONDO_INVALID). interleaved: pairs (2j, 2j+1), else (j, j + head_dim/2).
- * inverse: rotates by minus the angle, which is the gradient. (RoPE, arXiv 2104.09864.)
+ * inverse: rotates by minus the angle, which is the gradient. head_dim is even and at most 65536. (RoPE, arXiv 2104.09864.)
  */
 RONDO_API int32_t rondo_rotary(rondo_stream *s, const float *qkv, const int32_t *positions, const float *table,
     int64_t table_rows, int64_t rows, int64_t heads, int64_t kv_heads, int64_t head_dim, int32_t interleaved, int32_t inverse,
     float *out);
 
 /* ---- attention ----------------------------------------------------------------------------------------------------------
- * Causal, grouped-query: query head h reads key/value head h / (heads / kv_heads). Never materialises time x time.
+ * Causal, grouped-query: query head h reads key/value head h / (heads / kv_heads). Never materialises time x time. What a query
+ * does not see has no part in its output, even where it is no number.
  */
 
 /* qkv [batch, time, ...] as above; out [batch, time, heads*head_dim]; lse [batch, heads, time] or null: the log-sum-exp of the
- * scaled scores. (Online softmax, arXiv 1805.02867; FlashAttention, arXiv 2205.14135.) */
+ * scaled scores. head_dim is at most 256, heads / kv_heads at most 256. (Online softmax, arXiv 1805.02867; FlashAttention, arXiv
+ * 2205.14135.) */
 RONDO_API int32_t rondo_attention(rondo_stream *s, const float *qkv, int64_t batch, int64_t time, int64_t heads,
     int64_t kv_heads, int64_t head_dim, float scale, float *out, float *lse);
-/* Recomputes the probabilities from lse. dqkv [batch, time, ...] holds dq, dk and dv. */
+/* Recomputes the probabilities from lse. dqkv [batch, time, ...] holds dq, dk and dv. head_dim is at most 256. */
 RONDO_API int32_t rondo_attention_grad(rondo_stream *s, const float *qkv, const float *out, const float *lse,
     const float *dout, int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, float *dqkv);
 
@@ -170,7 +176,8 @@ RONDO_API int32_t rondo_attention_grad(rondo_stream *s, const float *qkv, const 
  * start[b] + time <= capacity (else RONDO_INVALID). */
 RONDO_API int32_t rondo_cache_append(rondo_stream *s, const float *qkv, const int32_t *start, int64_t batch, int64_t time,
     int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float *cache);
-/* Query t of sequence b sees slots 0 .. start[b] + t. Only the query part of qkv is read. */
+/* Query t of sequence b sees slots 0 .. start[b] + t. Only the query part of qkv is read. head_dim is at most
+ * 16384. */
 RONDO_API int32_t rondo_cached_attention(rondo_stream *s, const float *qkv, const float *cache, const int32_t *start,
     int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float scale, float *out);
 

@@ -5,17 +5,18 @@
  * for every query head of the group and block of QUERIES rows goes over blocks of KEYS keys: scores by register tiles, running
  * maximum and sum per row (online softmax, arXiv 1805.02867), probabilities times values by register tiles. Nothing of
  * time x time exists; a row's maximum, sum and output are kept between stretches of stored keys when there are several.
- * Moves q, k, v once a task and out once; bound by arithmetic. Limits: head_dim at most MOST_HEAD_DIM.
+ * Moves q, k, v once a task and out once; bound by arithmetic. Limits: MOST_HEAD_DIM, MOST_GROUP.
  */
 #include "attention.h"
 #include "glibc.h"
 
 /* Floats of packed keys, and of values. */
-enum { STORED_FLOATS = 128 * 1024, MOST_GROUP = 256 };
+enum { STORED_FLOATS = 128 * 1024 };
+_Static_assert(QUERIES * (2 * MOST_HEAD_DIM + KEYS) + 2 * (QUERIES * MOST_GROUP + QUERIES + 64) + 2 * STORED_FLOATS + KEYS * MOST_HEAD_DIM
+        <= RONDO_THREAD_SCRATCH, "the parts of scratch fit");
 
-struct state {
-    float *maximum, *sum;
-};
+/* The last key, counted from first_key, that a row may see; -1 for none. */
+INLINE int64_t last_key(int64_t row, int64_t first_key) { return most(-1, least(row - first_key, KEYS)); }
 
 /* scores [QUERIES, KEYS] -> probabilities; maxima, sums and the rows of acc [QUERIES, width] move along. */
 static void softmax_block(float *scores, int64_t rows, int64_t columns, int64_t first_row, int64_t first_key, int masked,
@@ -25,8 +26,8 @@ static void softmax_block(float *scores, int64_t rows, int64_t columns, int64_t 
     for (int64_t i = 0; i < rows; i++) {
         float *row = scores + i * KEYS;
         vf best = lowest;
+        vi limit = splat_int((int32_t) last_key(first_row + i, first_key));
         if (masked) {
-            vi limit = splat_int((int32_t) most(-1, least(first_row + i - first_key, KEYS)));
             for (int64_t j = 0; j < columns; j += VW) {
                 vf x = pick((vi) (IOTA + splat_int((int32_t) j) > limit), lowest, load(row + j));
                 store(row + j, x);
@@ -39,6 +40,8 @@ static void softmax_block(float *scores, int64_t rows, int64_t columns, int64_t 
         vf total = {0}, top = splat(now);
         for (int64_t j = 0; j < columns; j += VW) {
             vf p = exponential_softmax(load(row + j) - top);
+            /* Zero, not nearly so: a value that a row may not see adds nothing, however large. */
+            if (masked) p = (vf) ((vi) p & ~(vi) (IOTA + splat_int((int32_t) j) > limit));
             store(row + j, p);
             total += p;
         }
@@ -52,15 +55,46 @@ static void softmax_block(float *scores, int64_t rows, int64_t columns, int64_t 
     }
 }
 
+/* An exponent of ones is an infinity or a NaN. */
+INLINE vi no_number(vf x)
+{
+    const vi ones = splat_int(0x7f800000);
+    return ((vi) x & ones) == ones;
+}
+
+static int all_numbers(const float *x, int64_t n)
+{
+    vi found = {0};
+    for (int64_t i = 0; i < n; i += VW) found |= no_number(load(x + i));
+    int32_t any = 0;
+    UNROLL for (int i = 0; i < VW; i++) any |= found[i];
+    return !any;
+}
+
+/*
+ * acc += p * values where a value that some row may not see is no number, which zero times would bring to that row: such values
+ * are left out of the product, by way of clean, and added to the rows that see them.
+ */
+static void add_apart(const float *p, const float *values, int64_t rows, int64_t whole, int64_t columns, int64_t first_row,
+    int64_t first_key, float *clean, float *acc, int64_t width)
+{
+    for (int64_t i = 0; i < columns * width; i += VW) store(clean + i, pick(no_number(load(values + i)), (vf){0}, load(values + i)));
+    block_product(whole, width, columns, p, KEYS, 1, clean, width, NR, 1, acc, width);
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t j = 0; j < width; j++) {
+            if (isfinite(values[c * width + j])) continue;
+            for (int64_t i = most(0, first_key + c - first_row); i < rows; i++) acc[i * width + j] += p[i * KEYS + c] * values[c * width + j];
+        }
+}
+
 void K(attend)(const struct head *head, int64_t first, int64_t last, float *scratch)
 {
     int64_t n = head->head_dim, width = round_up(n, VW), group = head->group, span = last - first;
     int64_t stored = STORED_FLOATS / width / KEYS * KEYS, keys = head->offset + last;
     int64_t block = query_rows(keys);
-    float *q = scratch, *scores = q + QUERIES * n + VW, *acc = scores + QUERIES * KEYS, *maximum = acc + QUERIES * width;
+    float *q = scratch, *scores = q + QUERIES * n, *acc = scores + QUERIES * KEYS, *maximum = acc + QUERIES * width;
     float *sum = maximum + round_up(group * span, VW) + QUERIES, *packed_keys = sum + round_up(group * span, VW) + QUERIES;
-    float *values = packed_keys + STORED_FLOATS;
-    q = (float *) (((uintptr_t) q + 63) & ~(uintptr_t) 63);
+    float *values = packed_keys + STORED_FLOATS, *clean = values + STORED_FLOATS;
     for (int64_t stretch = 0; stretch < keys; stretch += stored) {
         int64_t held = least(stored, keys - stretch);
         pack_keys(head->k + stretch * head->kv_ld, head->kv_ld, held, n, packed_keys);
@@ -84,7 +118,11 @@ void K(attend)(const struct head *head, int64_t first, int64_t last, float *scra
                     block_product(whole, padded, n, q, n, 1, packed_keys + k0 * n, NR, NR * n, 0, scores, KEYS);
                     int masked = stretch + k0 + padded > position + 1;
                     softmax_block(scores, rows, padded, position, stretch + k0, masked, m, l, acc, width);
-                    block_product(whole, width, columns, scores, KEYS, 1, values + k0 * width, width, NR, 1, acc, width);
+                    const float *v = values + k0 * width;
+                    int64_t open = most(0, last_key(position, stretch + k0) + 1);
+                    if (masked && open < columns && !all_numbers(v + open * width, (columns - open) * width))
+                        add_apart(scores, v, rows, whole, columns, position, stretch + k0, clean, acc, width);
+                    else block_product(whole, width, columns, scores, KEYS, 1, v, width, NR, 1, acc, width);
                 }
                 int done = position + rows <= stretch + held;
                 for (int64_t i = 0; i < rows; i++) {
@@ -126,9 +164,9 @@ int32_t K(attention)(rondo_stream *s, const float *qkv, int64_t batch, int64_t t
     EXTENT(attention, kv_heads, 1);
     REQUIRE(heads >= kv_heads && heads % kv_heads == 0, "rondo_attention: heads is %lld, expected a multiple of kv_heads = %lld",
         (long long) heads, (long long) kv_heads);
-    REQUIRE(head_dim >= 1 && head_dim <= MOST_HEAD_DIM, "rondo_attention: head_dim is %lld, expected 1 to %d", (long long) head_dim,
-        MOST_HEAD_DIM);
-    REQUIRE(heads / kv_heads <= MOST_GROUP, "rondo_attention: %lld query heads read a key head, expected at most %d",
+    EXTENT(attention, head_dim, 1);
+    LIMIT(head_dim <= MOST_HEAD_DIM, "rondo_attention: head_dim is %lld, expected at most %d", (long long) head_dim, MOST_HEAD_DIM);
+    LIMIT(heads / kv_heads <= MOST_GROUP, "rondo_attention: %lld query heads read a key head, expected at most %d",
         (long long) (heads / kv_heads), MOST_GROUP);
     if (batch == 0 || time == 0) return RONDO_OK;
     NEED(attention, qkv);

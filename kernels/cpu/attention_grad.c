@@ -110,8 +110,9 @@ int32_t K(attention_grad)(rondo_stream *s, const float *qkv, const float *out, c
     EXTENT(attention_grad, kv_heads, 1);
     REQUIRE(heads >= kv_heads && heads % kv_heads == 0,
         "rondo_attention_grad: heads is %lld, expected a multiple of kv_heads = %lld", (long long) heads, (long long) kv_heads);
-    REQUIRE(head_dim >= 1 && head_dim <= MOST_HEAD_DIM, "rondo_attention_grad: head_dim is %lld, expected 1 to %d",
-        (long long) head_dim, MOST_HEAD_DIM);
+    EXTENT(attention_grad, head_dim, 1);
+    LIMIT(head_dim <= MOST_HEAD_DIM, "rondo_attention_grad: head_dim is %lld, expected at most %d", (long long) head_dim,
+        MOST_HEAD_DIM);
     if (batch == 0 || time == 0) return RONDO_OK;
     NEED(attention_grad, qkv);
     NEED(attention_grad, out);

@@ -7,7 +7,7 @@
  */
 #include "attention.h"
 
-enum { FEW_ROWS = 8 };
+enum { FEW_ROWS = 8, MOST_CACHED_DIM = 16384 };
 
 struct job {
     const float *qkv, *cache;
@@ -83,11 +83,12 @@ static void attend_few(const struct head *head, int64_t row0, int64_t rows, floa
     int64_t keys = head->offset + (row0 + rows - 1) / group + 1;
     for (int64_t k0 = 0; k0 < keys; k0 += KEYS) {
         int64_t count = least(KEYS, keys - k0), padded = round_up(count, VW);
+        int64_t seen[FEW_ROWS];
         dot_keys(q, head->k + k0 * head->kv_ld, head->kv_ld, rows, count, n, scores);
         for (int64_t r = 0; r < rows; r++) {
             float *row = scores + r * KEYS;
-            int64_t seen = most(0, least(count, head->offset + (row0 + r) / group + 1 - k0));
-            for (int64_t i = seen; i < padded; i++) row[i] = -INFINITY;
+            seen[r] = most(0, least(count, head->offset + (row0 + r) / group + 1 - k0));
+            for (int64_t i = seen[r]; i < padded; i++) row[i] = -INFINITY;
             vf best = splat(maximum[r]), total = {0};
             for (int64_t i = 0; i < padded; i += VW) best = larger(best, load(row + i));
             float now = lane_max(best), shrink = exponential_one(maximum[r] - now);
@@ -103,6 +104,8 @@ static void attend_few(const struct head *head, int64_t row0, int64_t rows, floa
         for (int64_t key = 0; key < count; key++) {
             const float *restrict v = head->v + (k0 + key) * head->kv_ld;
             for (int64_t r = 0; r < rows; r++) {
+                /* Not even times zero: the value may be no number. */
+                if (key >= seen[r]) continue;
                 float p = scores[r * KEYS + key], *restrict to = acc + r * n;
                 for (int64_t i = 0; i < n; i++) to[i] += p * v[i];
             }
@@ -125,7 +128,7 @@ static void attend_cache(const void *job, int64_t chunk, float *scratch)
         .out = j->out + (b * j->time * j->heads + kv * group) * n, .out_ld = j->heads * n};
     int64_t first = span * j->span, last = least(first + j->span, j->time);
     /* Packing the keys pays from a few dozen query rows on. */
-    if ((last - first) * group < 4 * FEW_ROWS || n > MOST_HEAD_DIM || group > 256)
+    if ((last - first) * group < 4 * FEW_ROWS || n > MOST_HEAD_DIM || group > MOST_GROUP)
         for (int64_t row = first * group; row < last * group; row += FEW_ROWS)
             attend_few(&head, row, least(FEW_ROWS, last * group - row), scratch);
     else K(attend)(&head, first, last, scratch);
@@ -136,7 +139,8 @@ int32_t K(cached_attention)(rondo_stream *s, const float *qkv, const float *cach
 {
     CHECK_CACHE(cached_attention);
     NEED(cached_attention, out);
-    REQUIRE(head_dim <= 16384, "rondo_cached_attention: head_dim is %lld, expected at most 16384", (long long) head_dim);
+    LIMIT(head_dim <= MOST_CACHED_DIM, "rondo_cached_attention: head_dim is %lld, expected at most %d", (long long) head_dim,
+        MOST_CACHED_DIM);
     struct job job = {qkv, cache, start, out, batch, time, heads, kv_heads, head_dim, capacity, 0, 0, scale};
     job.span = least(span_rows(heads / kv_heads), 4 * QUERIES);
     job.spans = pieces(time, job.span);

@@ -1,9 +1,8 @@
 /*
  * dispatch.c: the public functions. At load the best instruction set of this processor is chosen; RONDO_CPU=plain|avx2|avx512
- * may ask for a lesser one (never a greater). Arguments are checked by the operations themselves.
+ * may ask for a lesser one (a greater is not heeded). Arguments are checked by the operations themselves.
  */
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +15,14 @@ extern const struct rondo_kernels rondo_kernels_avx2, rondo_kernels_avx512;
 #endif
 
 static const struct rondo_kernels *active = &rondo_kernels_plain;
-static _Atomic(void *) chosen_sgemm;
+static int unknown_choice;
 static _Thread_local char error_line[256];
 
 __attribute__((constructor)) static void choose(void)
 {
-#if defined(__x86_64__)
     const char *asked = getenv("RONDO_CPU");
+    unknown_choice = asked && strcmp(asked, "plain") != 0 && strcmp(asked, "avx2") != 0 && strcmp(asked, "avx512") != 0;
+#if defined(__x86_64__)
     if (asked && strcmp(asked, "plain") == 0) return;
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return;
@@ -38,18 +38,10 @@ int32_t rondo_contract(void) { return RONDO_CONTRACT; }
 const char *rondo_describe(void) { return active->description; }
 const char *rondo_error(void) { return error_line; }
 
-int32_t rondo_use_sgemm(void *cblas_sgemm)
+int32_t rondo_check_choice(void)
 {
-    atomic_store(&chosen_sgemm, cblas_sgemm);
+    REQUIRE(!unknown_choice, "RONDO_CPU is \"%.64s\", expected plain, avx2 or avx512", getenv("RONDO_CPU") ? getenv("RONDO_CPU") : "");
     return RONDO_OK;
-}
-
-rondo_sgemm *rondo_current_sgemm(void)
-{
-    void *pointer = atomic_load_explicit(&chosen_sgemm, memory_order_relaxed);
-    rondo_sgemm *function;
-    memcpy(&function, &pointer, sizeof(function));
-    return function;
 }
 
 int32_t rondo_fail(int32_t code, const char *format, ...)

@@ -4,8 +4,6 @@
  * add: out = a + b (12 bytes an element moved); scale: out = factor * x (8 bytes); cast: f32 <-> bf16, round to nearest even
  * (6 bytes). Bound by memory; chunks of CHUNK elements go to the threads.
  */
-#include <string.h>
-
 #include "kernels.h"
 #include "simd.h"
 

@@ -1,5 +1,5 @@
-/* glibc.h: asks for the oldest versions of a few functions, so that a library built here loads on older systems too. Included first
- * by the sources that call them. The sanitizers replace functions by name and are left alone. */
+/* glibc.h: on x86-64 asks for the oldest versions of the functions that newer glibc has twice, so that a library built here loads on
+ * older systems too. Included by the sources that call them. The sanitizers replace functions by name and are left alone. */
 #ifndef RONDO_CPU_GLIBC_H
 #define RONDO_CPU_GLIBC_H
 

@@ -35,17 +35,20 @@ RONDO_OPERATIONS(RONDO_DECLARE)
 #undef RONDO_DECLARE
 #endif
 
+/* Refuses an unknown RONDO_CPU. */
+int32_t rondo_check_choice(void);
+
 /* Writes the calling thread's error line and returns code. */
 int32_t rondo_fail(int32_t code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The cblas_sgemm given to rondo_use_sgemm, or null. */
-typedef void rondo_sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
-    const float *b, int ldb, float beta, float *c, int ldc);
-rondo_sgemm *rondo_current_sgemm(void);
 
 #define REQUIRE(condition, ...) \
     do { \
         if (!(condition)) return rondo_fail(RONDO_INVALID, __VA_ARGS__); \
+    } while (0)
+/* What the header allows but this library cannot do. */
+#define LIMIT(condition, ...) \
+    do { \
+        if (!(condition)) return rondo_fail(RONDO_UNSUPPORTED, __VA_ARGS__); \
     } while (0)
 #define NEED(op, pointer) REQUIRE((pointer) != 0, "rondo_" #op ": " #pointer " is null, expected memory")
 #define EXTENT(op, value, least) \

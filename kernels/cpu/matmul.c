@@ -1,14 +1,12 @@
 /*
- * matmul.c: checks a product and chooses who computes it: cblas_sgemm where given and worth it, dot products for few rows, else
- * the blocked product; small products of a batch go whole to one thread each. The choice depends on the arguments alone.
+ * matmul.c: checks a product and chooses who computes it: dot products for few rows, else the blocked product; small products of
+ * a batch go whole to one thread each. The choice depends on the arguments alone.
  */
-#include <string.h>
-
 #include "product.h"
 #include "simd.h"
 
-/* Entries of a batch below this many multiply-adds are computed whole by one thread; above SGEMM_WORK a given sgemm is used. */
-enum { SMALL_ENTRY = 1 << 22, SGEMM_WORK = 1 << 18, MIRROR = 32 };
+/* Entries of a batch below SMALL_ENTRY multiply-adds are computed whole by one thread. */
+enum { SMALL_ENTRY = 1 << 22, MIRROR = 32 };
 
 /* out = beta * c, for an empty sum. */
 static void scale_rows(const struct product *p)
@@ -37,27 +35,6 @@ static void mirror_rows(const void *job, int64_t chunk, float *scratch)
                 else ((uint16_t *) p->out)[j * ld + i] = ((uint16_t *) p->out)[i * ld + j];
 }
 
-static int sgemm_fits(const struct product *p)
-{
-    const int64_t limit = INT32_MAX;
-    return rondo_current_sgemm() && p->a.type == RONDO_F32 && p->b.type == RONDO_F32 && p->out_type == RONDO_F32 && p->m >= 16
-        && p->n >= 16 && (double) p->m * p->n * p->k >= SGEMM_WORK && p->m < limit && p->n < limit && p->k < limit
-        && p->out_ld < limit && p->a.row < limit && p->a.column < limit && p->b.row < limit && p->b.column < limit;
-}
-
-static void call_sgemm(const struct product *p)
-{
-    float *out = p->out;
-    if (p->beta != 0 && (p->c != p->out || p->c_ld != p->out_ld))
-        for (int64_t i = 0; i < p->m; i++)
-            memcpy(out + i * p->out_ld, (const float *) p->c + i * p->c_ld, p->n * sizeof(float));
-    const int row_major = 101, plain = 111, transposed = 112;
-    int a_plain = p->a.column == 1, b_plain = p->b.column == 1;
-    rondo_current_sgemm()(row_major, a_plain ? plain : transposed, b_plain ? plain : transposed, (int) p->m, (int) p->n, (int) p->k,
-        p->alpha, p->a.data, (int) (a_plain ? p->a.row : p->a.column), p->b.data, (int) (b_plain ? p->b.row : p->b.column), p->beta,
-        out, (int) p->out_ld);
-}
-
 /* s or scratch, see blocked_product. */
 static void multiply(rondo_stream *s, const struct product *p, float *scratch)
 {
@@ -76,7 +53,6 @@ int32_t K(product)(rondo_stream *s, const struct product *p)
 {
     if (p->m == 0 || p->n == 0) return RONDO_OK;
     if (p->k == 0) scale_rows(p);
-    else if (sgemm_fits(p)) call_sgemm(p);
     else multiply(s, p, rondo_thread_scratch(s));
     return RONDO_OK;
 }
@@ -138,9 +114,8 @@ int32_t K(matmul)(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t 
     }
     REQUIRE(!symmetric || m == n, "rondo_matmul: symmetric with m = %lld and n = %lld, expected them equal", (long long) m,
         (long long) n);
-    if (out_type == RONDO_BF16 && k > MOST_BF16_DEPTH)
-        return rondo_fail(RONDO_UNSUPPORTED, "rondo_matmul: k is %lld with a bf16 result, expected at most %d", (long long) k,
-            MOST_BF16_DEPTH);
+    LIMIT(out_type == RONDO_F32 || k <= MOST_BF16_DEPTH, "rondo_matmul: k is %lld with a bf16 result, expected at most %d",
+        (long long) k, MOST_BF16_DEPTH);
     struct batch job = {.first = {.m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .c = beta != 0 ? c : 0, .c_ld = c_ld,
                             .out = out, .out_ld = out_ld, .out_type = out_type, .lower = symmetric != 0},
         .a_step = a_step, .b_step = b_step, .c_step = c_step, .out_step = out_step};
@@ -148,7 +123,7 @@ int32_t K(matmul)(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t 
     job.first.b = (struct operand){b, b_type, transpose_b ? 1 : b_ld, transpose_b ? b_ld : 1};
     double work = (double) m * n * k;
     int alone = work <= SMALL_ENTRY && k > 0 && k <= 4096;
-    if (batch > 1 && alone && !sgemm_fits(&job.first)) {
+    if (batch > 1 && alone) {
         rondo_parallel(s, batch, (int64_t) (batch * work / 16), multiply_entry, &job);
         return RONDO_OK;
     }

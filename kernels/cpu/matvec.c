@@ -7,7 +7,6 @@
  * MOST_DEPTH of depth, else the blocked product.
  */
 #include "product.h"
-#include "simd.h"
 
 enum { FEW = 16, COLUMNS = 4, GROUP = 3, CHUNK_ELEMENTS = 65536, MOST_DEPTH = 32768 };
 
@@ -18,15 +17,6 @@ struct job {
     const float *a;
     int64_t a_ld, chunk;
 };
-
-INLINE vf load_as(const void *data, int64_t index, int32_t type)
-{
-    return type == RONDO_F32 ? load((const float *) data + index) : load_bf16((const uint16_t *) data + index);
-}
-INLINE float load_one(const void *data, int64_t index, int32_t type)
-{
-    return type == RONDO_F32 ? ((const float *) data)[index] : widen_one(((const uint16_t *) data)[index]);
-}
 
 static void put(const struct product *p, int64_t i, int64_t j, float sum)
 {

@@ -17,7 +17,7 @@ struct job {
     double *partials;
     float factors[6];
     int32_t type;
-    int64_t n, batch, chunk, chunks;
+    int64_t n, chunk, chunks;
 };
 
 static double squares(const float *x, int64_t n)

@@ -32,15 +32,6 @@ struct panel {
     int64_t c_ld;
 };
 
-INLINE vf load_as(const void *data, int64_t index, int32_t type)
-{
-    return type == RONDO_F32 ? load((const float *) data + index) : load_bf16((const uint16_t *) data + index);
-}
-INLINE float load_one(const void *data, int64_t index, int32_t type)
-{
-    return type == RONDO_F32 ? ((const float *) data)[index] : widen_one(((const uint16_t *) data)[index]);
-}
-
 /* One sliver of b: to[p*NR + j] = b(p, j), zero for columns beyond count. */
 INLINE void pack_sliver(struct operand b, int64_t count, int64_t depth, int32_t type, float *to)
 {

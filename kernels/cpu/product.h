@@ -5,6 +5,7 @@
 #define RONDO_CPU_PRODUCT_H
 
 #include "kernels.h"
+#include "simd.h"
 
 /* Element (i, p) of the operand is at data[i*row + p*column]; one of row and column is 1. */
 struct operand {
@@ -26,7 +27,7 @@ struct product {
     int lower;
 };
 
-/* The choice among sgemm, few rows and the blocked product. */
+/* The choice between few rows and the blocked product. */
 int32_t K(product)(rondo_stream *s, const struct product *job);
 
 /* Blocked, over all threads of s or, when s is null, on this thread with its scratch. */
@@ -38,6 +39,16 @@ void K(few_rows_product)(rondo_stream *s, const struct product *job, float *scra
 
 /* The depth above which a bf16 result is refused, and the floats of scratch that a thread's own product takes. */
 enum { MOST_BF16_DEPTH = RONDO_SHARED_SCRATCH / 64 };
+
+/* A vector, an element of a type that the compiler knows where this is inlined. */
+INLINE vf load_as(const void *data, int64_t index, int32_t type)
+{
+    return type == RONDO_F32 ? load((const float *) data + index) : load_bf16((const uint16_t *) data + index);
+}
+INLINE float load_one(const void *data, int64_t index, int32_t type)
+{
+    return type == RONDO_F32 ? ((const float *) data)[index] : widen_one(((const uint16_t *) data)[index]);
+}
 
 static inline struct operand operand_at(struct operand x, int64_t i, int64_t p)
 {

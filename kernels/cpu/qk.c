@@ -26,9 +26,9 @@ struct job {
 
 #define CHECK_SUMS(op) \
     do { \
-        if ((heads + kv_heads) * head_dim > RONDO_SHARED_SCRATCH) \
-            return rondo_fail(RONDO_UNSUPPORTED, "rondo_" #op ": queries and keys are %lld wide, expected at most %d", \
-                (long long) ((heads + kv_heads) * head_dim), RONDO_SHARED_SCRATCH); \
+        LIMIT((heads + kv_heads) * head_dim <= RONDO_SHARED_SCRATCH, \
+            "rondo_" #op ": queries and keys are %lld wide, expected at most %d", (long long) ((heads + kv_heads) * head_dim), \
+            RONDO_SHARED_SCRATCH); \
     } while (0)
 
 /* values of row r, unless in place. */

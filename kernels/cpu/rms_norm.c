@@ -80,9 +80,8 @@ int32_t K(rms_norm_grad)(rondo_stream *s, const float *x, const float *gain, con
         NEED(rms_norm_grad, dy);
         NEED(rms_norm_grad, dx);
     }
-    if (dgain && width > RONDO_SHARED_SCRATCH)
-        return rondo_fail(RONDO_UNSUPPORTED, "rondo_rms_norm_grad: width is %lld, expected at most %d", (long long) width,
-            RONDO_SHARED_SCRATCH);
+    LIMIT(!dgain || width <= RONDO_SHARED_SCRATCH, "rondo_rms_norm_grad: width is %lld with dgain, expected at most %d",
+        (long long) width, RONDO_SHARED_SCRATCH);
     float *partials = dgain ? rondo_shared_scratch(s) : 0;
     struct job job = {.x = x, .other = carry, .gain = gain, .rstd_in = rstd, .dy = dy, .y = dx, .partials = partials, .rows = rows,
         .width = width, .chunk = dgain ? sum_chunk_rows(rows, width) : pieces(8192, width)};

@@ -62,8 +62,8 @@ int32_t K(rotary)(rondo_stream *s, const float *qkv, const int32_t *positions, c
     EXTENT(rotary, heads, 1);
     EXTENT(rotary, kv_heads, 1);
     EXTENT(rotary, head_dim, 2);
-    REQUIRE(head_dim % 2 == 0 && head_dim <= MOST_DIM, "rondo_rotary: head_dim is %lld, expected an even number up to %d",
-        (long long) head_dim, MOST_DIM);
+    REQUIRE(head_dim % 2 == 0, "rondo_rotary: head_dim is %lld, expected an even number", (long long) head_dim);
+    LIMIT(head_dim <= MOST_DIM, "rondo_rotary: head_dim is %lld, expected at most %d", (long long) head_dim, MOST_DIM);
     if (rows == 0) return RONDO_OK;
     NEED(rotary, qkv);
     NEED(rotary, positions);

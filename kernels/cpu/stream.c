@@ -138,6 +138,8 @@ void rondo_parallel(rondo_stream *s, int64_t chunks, int64_t amount, rondo_task 
 int32_t rondo_stream_create(int32_t threads, rondo_stream **stream)
 {
     NEED(stream_create, stream);
+    int32_t code = rondo_check_choice();
+    if (code != RONDO_OK) return code;
     REQUIRE(threads >= 1 && threads <= MOST_THREADS, "rondo_stream_create: threads is %d, expected 1 to %d", threads, MOST_THREADS);
     rondo_stream *s = aligned_alloc(64, round_up(sizeof(rondo_stream), 64));
     if (!s) return rondo_fail(RONDO_NO_MEMORY, "rondo_stream_create: no memory for a stream");

@@ -1,4 +1,4 @@
-/* test_products.c: products of every layout and type, with and without a given sgemm, and the loss built on them. */
+/* test_products.c: products of every layout and type, and the loss built on them. */
 #include "check.h"
 
 struct shape {
@@ -135,39 +135,6 @@ void test_matmul_symmetric(rondo_stream *s)
             check("symmetric", got, wanted, batch * n * n, type_out ? 6e-3 : 5e-5);
             release(&a), release(&c), free(wanted), free(got);
         }
-}
-
-static int sgemm_calls;
-
-static void plain_sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
-    float beta, float *c, int ldc)
-{
-    sgemm_calls += order == 101;
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            double sum = 0;
-            for (int p = 0; p < k; p++)
-                sum += (double) (ta == 111 ? a[(int64_t) i * lda + p] : a[(int64_t) p * lda + i])
-                    * (tb == 111 ? b[(int64_t) p * ldb + j] : b[(int64_t) j * ldb + p]);
-            c[(int64_t) i * ldc + j] = (float) (alpha * sum + (beta != 0 ? beta * c[(int64_t) i * ldc + j] : 0));
-        }
-}
-
-void test_matmul_sgemm(rondo_stream *s)
-{
-    void *pointer;
-    void (*function)() = (void (*)()) plain_sgemm;
-    memcpy(&pointer, &function, sizeof(pointer));
-    call(rondo_use_sgemm(pointer));
-    sgemm_calls = 0;
-    for (int t = 0; t < 4; t++) {
-        one(s, (struct shape){2, 70, 80, 90}, t & 1, t >> 1, 0, 0, 0, 0.5f, 0, 0, 1);
-        one(s, (struct shape){1, 70, 80, 90}, t & 1, t >> 1, 0, 0, 0, 1, 2, 0, 1);
-        one(s, (struct shape){1, 70, 80, 90}, t & 1, t >> 1, 0, 0, 0, 1, 2, 1, 0);
-        one(s, (struct shape){1, 70, 80, 90}, t & 1, t >> 1, 1, 0, 0, 1, 2, 1, 0);
-    }
-    if (sgemm_calls != 16) failures++;
-    call(rondo_use_sgemm(0));
 }
 
 void test_linear_cross_entropy(rondo_stream *s)

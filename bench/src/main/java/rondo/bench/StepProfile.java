@@ -70,12 +70,12 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
     var update =
         Optimizer.plan(
             new ParameterLayout(model.parameters()), StepConfig.OPTIMIZER, StepConfig.CLIP);
-    var programs = new LinkedHashMap<>(plan.runs(config.depth()));
-    programs.put(update.program(), 1);
+    var programs = new ArrayList<>(plan.runs(config.depth()));
+    programs.add(new DepthPlan.Runs(update.program(), 1));
     var rows = new LinkedHashMap<String, Row>();
-    programs.forEach((program, times) -> {
-      if (times > 0) {
-        for (var row : profile(device, functions, program, times, rounds)) {
+    programs.forEach(runs -> {
+      if (runs.times() > 0) {
+        for (var row : profile(device, functions, runs.program(), runs.times(), rounds)) {
           rows.merge(row.program + "\n" + row.operation, row, Row::plus);
         }
       }

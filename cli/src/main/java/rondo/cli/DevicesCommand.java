@@ -14,7 +14,6 @@ final class DevicesCommand extends Work {
   void run(Console console) {
     var reports = Devices.list();
     var auto = reports.stream().filter(Devices.Report::usable).findFirst().orElseThrow();
-    var openBlas = System.getProperty(Devices.OPENBLAS);
     int processors = Runtime.getRuntime().availableProcessors();
     long heap = Runtime.getRuntime().maxMemory();
     var jvm = System.getProperty("java.vm.name") + " " + Runtime.version();
@@ -36,12 +35,10 @@ final class DevicesCommand extends Work {
     json.put("jvm", jvm);
     json.put("system", system);
     json.put("heap_bytes", heap);
-    json.put("openblas", openBlas);
     var about =
         new TextTable()
             .align("ll")
             .row("processors", processors + ", a thread each unless --threads says otherwise")
-            .row("OpenBLAS", openBlas == null ? "not used (-Drondo.openblas=FILE)" : openBlas)
             .row("JVM", jvm + ", " + system)
             .row("Java heap", "at most " + Numbers.bytes(heap) + "; tensors live outside it");
     console.text(table + "\n\n" + about);

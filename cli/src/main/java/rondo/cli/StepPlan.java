@@ -94,8 +94,8 @@ record StepPlan(
 
   private static Pass pass(DepthPlan plan, Depth depth) {
     var parts =
-        plan.runs(depth).entrySet().stream()
-            .map(e -> new Part(e.getKey().name(), e.getValue(), e.getKey().flops()))
+        plan.runs(depth).stream()
+            .map(r -> new Part(r.program().name(), r.times(), r.program().flops()))
             .toList();
     return new Pass(plan.stateBytes(), plan.workspaceBytes(), plan.bytes(depth), parts);
   }

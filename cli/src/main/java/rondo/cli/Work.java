@@ -74,21 +74,17 @@ abstract class Work implements Callable<Integer> {
     } catch (IllegalStateException e) { // It is there for nobody here: another one must be named.
       throw new IllegalArgumentException(e.getMessage(), e);
     }
-    var why = common.device.equals("auto") ? why(device.name()) : "";
     var what = device.describe();
     var prefix = device.name() + ": ";
     var plain = what.startsWith(prefix) ? what.substring(prefix.length()) : what;
-    console.note("device " + prefix + plain + why);
+    console.note("device " + prefix + plain + why(device));
     return device;
   }
 
   /** Why the quicker devices were passed over. */
-  private static String why(String chosen) {
+  private static String why(Device device) {
     var reasons = new StringBuilder();
-    for (var report : Devices.list()) {
-      if (report.name().equals(chosen)) {
-        break;
-      }
+    for (var report : device.passedOver()) {
       reasons.append("; not ").append(report.name()).append(": ").append(report.detail());
     }
     return reasons.toString();

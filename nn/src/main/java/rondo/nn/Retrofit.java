@@ -1,6 +1,7 @@
 package rondo.nn;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import rondo.engine.device.Device;
 import rondo.engine.weights.Parameter;
@@ -45,6 +46,7 @@ public final class Retrofit {
    *
    * @param source name of the base, kept in the new configuration
    * @throws IllegalArgumentException when the base is recurrent already or lacks a layer
+   * @throws CheckpointException when the adapter's file has no adapter of this shape
    */
   public static Weights of(
       Weights base, Surgery surgery, Adapter adapter, String source, Device device) {
@@ -55,6 +57,7 @@ public final class Retrofit {
     }
     var model =
         RecurrentModel.of(RecurrentConfig.retrofit(config, surgery, source, adapter.label()));
+    var start = adapter(adapter, model.adapter());
     var weights = Weights.allocate(model, device);
     copy(base, fixed.embedding(), weights, model.embedding(), device);
     blocks(base, fixed, surgery.prelude(), weights, model.prelude(), device);
@@ -62,7 +65,7 @@ public final class Retrofit {
     blocks(base, fixed, surgery.coda(), weights, model.coda(), device);
     copy(base, fixed.norm().gain(), weights, model.norm().gain(), device);
     copy(base, fixed.head(), weights, model.head(), device);
-    device.write(weights.of(model.adapter()), adapter(adapter, model.adapter()));
+    device.write(weights.of(model.adapter()), start);
     return weights;
   }
 
@@ -101,9 +104,15 @@ public final class Retrofit {
       case Adapter.FromFile(var file) -> {
         try (var tensors = SafetensorsFile.open(file)) {
           var stored = tensors.tensors().get(p.name());
-          if (stored == null || stored.elements() != p.shape().size()) {
+          var expected = p.shape().dims().stream().mapToLong(Integer::longValue).toArray();
+          if (stored == null || !Arrays.equals(stored.shape(), expected)) {
             throw new CheckpointException(
-                file, "expected a tensor '" + p.name() + "' " + p.shape());
+                file,
+                "expected a tensor '%s' %s%s"
+                    .formatted(
+                        p.name(),
+                        Arrays.toString(expected),
+                        stored == null ? "" : ", found " + stored.shapeText()));
           }
           yield stored.readFloats();
         }

@@ -23,7 +23,15 @@ public final class WeightFiles {
   /** Element type of a written file. */
   public enum Precision {
     F32,
-    BF16
+    BF16;
+
+    /** As {@code torch_dtype} names it. */
+    String dtype() {
+      return switch (this) {
+        case F32 -> "float32";
+        case BF16 -> "bfloat16";
+      };
+    }
   }
 
   /** Part of a parameter's rows under its name in a file. */
@@ -59,9 +67,14 @@ public final class WeightFiles {
   }
 
   private static Weights load(CheckpointFolder files, ModelConfig config, Device device) {
-    var weights = Weights.allocate(Model.of(config), device);
+    var model = Model.of(config);
+    // All of them before any memory: a configuration may ask for more than any machine has.
+    for (var p : model.parameters()) {
+      stored(model, p, files);
+    }
+    var weights = Weights.allocate(model, device);
     try {
-      for (var p : weights.model().parameters()) {
+      for (var p : model.parameters()) {
         read(weights, p, files);
       }
       files.find("freqs_cis"); // recomputed
@@ -78,27 +91,32 @@ public final class WeightFiles {
 
   private static void read(Weights weights, Parameter p, CheckpointFolder files) {
     var memory = weights.of(p).memory();
-    var parts = parts(weights.model(), p);
-    if (parts.isEmpty()) {
-      files.require(p.name(), dims(p)).copyTo(memory, 0);
-      return;
-    }
     long offset = 0;
-    for (var part : parts) {
-      StoredTensor stored = files.require(part.name, partDims(p, part));
+    for (var stored : stored(weights.model(), p, files)) {
       stored.copyTo(memory, offset);
       offset += stored.elements();
     }
   }
 
+  /** The tensors that lie one after another in a parameter, of the shapes that it needs. */
+  private static List<StoredTensor> stored(Model model, Parameter p, CheckpointFolder files) {
+    var parts = parts(model, p);
+    return parts.isEmpty()
+        ? List.of(files.require(p.name(), dims(p)))
+        : parts.stream().map(part -> files.require(part.name, partDims(p, part))).toList();
+  }
+
   /**
-   * Writes config.json and model.safetensors, each beside and renamed, the configuration last.
+   * Writes config.json and model.safetensors, each beside and renamed, the configuration last; it
+   * names the type that is written, whatever the model was read from.
    *
    * @throws rondo.nn.checkpoint.WriteException when the disk is full
    */
   public static void save(Weights weights, Path folder, Precision precision) {
     SafetensorsWriter.write(folder.resolve(CheckpointFolder.WEIGHTS), tensors(weights, precision));
-    ConfigWriter.write(folder.resolve(CheckpointFolder.CONFIG), weights.model().config());
+    ConfigWriter.write(
+        folder.resolve(CheckpointFolder.CONFIG),
+        weights.model().config().withDtype(precision.dtype()));
   }
 
   /** Every parameter as it is named in files. */

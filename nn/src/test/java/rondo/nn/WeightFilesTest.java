@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import rondo.engine.device.Device;
+import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.BlockConfig;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.RecurrentConfig;
@@ -24,7 +26,9 @@ import rondo.nn.checkpoint.SafetensorsFile;
 import rondo.nn.checkpoint.SafetensorsWriter;
 import rondo.nn.checkpoint.StoredTensor;
 import rondo.nn.checkpoint.StoredType;
+import rondo.nn.checkpoint.Surgery;
 import rondo.nn.checkpoint.TensorToWrite;
+import rondo.nn.checkpoint.TokenIds;
 
 /** Weights to files and back: every value the same bits, whatever the file looks like. */
 class WeightFilesTest {
@@ -128,12 +132,17 @@ class WeightFilesTest {
             assertEquals(before[i], after[i], Math.abs(before[i]) / 256, p.name());
           }
         }
+        assertEquals("bfloat16", rounded.model().config().dtype());
         // Rounded once, it stays as it is.
         var again = temporary.resolve("again");
         assertTrue(again.toFile().mkdir());
         WeightFiles.save(rounded, again, WeightFiles.Precision.BF16);
         try (var twice = WeightFiles.load(again, device)) {
           assertSame(device, rounded, twice);
+        }
+        WeightFiles.save(rounded, again, WeightFiles.Precision.F32);
+        try (var wide = WeightFiles.load(again, device)) {
+          assertEquals("float32", wide.model().config().dtype());
         }
       }
     }
@@ -220,6 +229,58 @@ class WeightFilesTest {
       var message = String.valueOf(e.getMessage());
       assertEquals(1, message.lines().count(), message);
       assertTrue(message.contains("'model.layers.1.mlp.up_proj.weight' [23, 24]"), message);
+    }
+  }
+
+  @Test
+  void aConfigurationLargerThanItsFileIsRefusedBeforeAnyMemoryIsTaken() throws IOException {
+    var config = Files.readString(folder("llama-tied").resolve("config.json"));
+    // A table of 24 GiB.
+    var hostile = config.replace("\"vocab_size\": 37", "\"vocab_size\": 268435456");
+    assertTrue(!hostile.equals(config));
+    Files.writeString(temporary.resolve("config.json"), hostile);
+    Files.copy(
+        folder("llama-tied").resolve("model.safetensors"), temporary.resolve("model.safetensors"));
+    try (var device = Device.plain()) {
+      var e = assertThrows(CheckpointException.class, () -> WeightFiles.load(temporary, device));
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("[37, 24], expected [268435456, 24]"),
+          e.getMessage());
+    }
+  }
+
+  @Test
+  void anAdapterOfAnotherShapeIsRefused() {
+    var file = temporary.resolve("adapter.safetensors");
+    try (var device = Device.plain();
+        var loaded = WeightFiles.load(folder("llama-tied"), device);
+        var arena = Arena.ofConfined();
+        var base =
+            Weights.allocate(
+                FixedModel.of(
+                    new BaseConfig(
+                        loaded.model().config().block(),
+                        3,
+                        37,
+                        32,
+                        true,
+                        TokenIds.NONE,
+                        "float32")),
+                device)) {
+      // As many elements, but transposed.
+      SafetensorsWriter.write(
+          file,
+          List.of(
+              TensorToWrite.f32(
+                  "transformer.adapter.weight", arena.allocate(4 * 48 * 24), 48, 24)));
+      var surgery = new Surgery(List.of(0), List.of(1), List.of(2));
+      var e =
+          assertThrows(
+              CheckpointException.class,
+              () ->
+                  Retrofit.of(base, surgery, new Retrofit.Adapter.FromFile(file), "base", device));
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("[24, 48], found [48, 24]"), e.getMessage());
     }
   }
 

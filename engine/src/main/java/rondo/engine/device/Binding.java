@@ -2,6 +2,7 @@ package rondo.engine.device;
 
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Program;
@@ -13,39 +14,46 @@ final class Binding {
   private final Program program;
   private final Map<Integer, Operand> operands = new HashMap<>();
   private final Map<Integer, Operand> targets = new HashMap<>();
+  private final Map<Tensor, Buffer> bindings;
   private final Region workspace;
 
   Binding(Program program, Map<Tensor, Buffer> bindings, Region workspace) {
     this.program = program;
+    this.bindings = bindings;
     this.workspace = workspace;
     for (var t : program.given()) {
-      operands.put(t.id(), operand(t, bindings));
+      operands.put(t.id(), bound(t));
     }
     for (var t : program.results()) {
-      operands.put(t.id(), operand(t, bindings));
+      operands.put(t.id(), bound(t));
     }
     for (var t : program.added()) {
-      targets.put(t.id(), operand(t, bindings));
+      targets.put(t.id(), bound(t));
     }
     program
         .offsets()
         .forEach(
             (id, offset) -> operands.put(id, new Operand(workspace.memory().asSlice(offset), -1)));
     checkUpdates();
-    checkViews(bindings);
-    checkOverlaps(bindings);
+    checkViews();
+    checkOverlaps();
   }
 
-  private Operand operand(Tensor t, Map<Tensor, Buffer> bindings) {
-    var buffer = bindings.get(t);
-    if (buffer == null) {
-      throw new IllegalArgumentException(program.name() + ": " + t + " is not bound");
-    }
+  private Operand bound(Tensor t) {
+    var buffer = buffer(t);
     if (!buffer.type().equals(t.type())) {
       throw new IllegalArgumentException(
           program.name() + ": " + t + " is bound to a buffer of " + buffer.type());
     }
     return new Operand(buffer.memory(), buffer.stride());
+  }
+
+  private Buffer buffer(Tensor t) {
+    var buffer = bindings.get(t);
+    if (buffer == null) {
+      throw new IllegalArgumentException(program.name() + ": " + t + " is not bound");
+    }
+    return buffer;
   }
 
   /** Updates in place need input and output on the same memory. */
@@ -75,25 +83,25 @@ final class Binding {
   }
 
   /** Only products read and write views with a stride. */
-  private void checkViews(Map<Tensor, Buffer> bindings) {
+  private void checkViews() {
     for (var step : program.steps()) {
       if (step instanceof Program.Run(var node, _, var accumulated)
           && !(node.op() instanceof MatMul)) {
         for (var t : node.op().inputs()) {
-          requireDense(t, bindings, program.given().contains(t) || program.results().contains(t));
+          requireDense(t, program.given().contains(t) || program.results().contains(t));
         }
         for (int i = 0; i < node.outputs().size(); i++) {
           var t = node.outputs().get(i);
-          requireDense(t, bindings, accumulated.contains(i) || program.results().contains(t));
+          requireDense(t, accumulated.contains(i) || program.results().contains(t));
         }
       }
       if (step instanceof Program.AddInto(var t)) {
-        requireDense(t, bindings, true);
+        requireDense(t, true);
       }
     }
   }
 
-  private void requireDense(Tensor t, Map<Tensor, Buffer> bindings, boolean bound) {
+  private void requireDense(Tensor t, boolean bound) {
     var buffer = bindings.get(t);
     if (bound && buffer != null && !buffer.isDense()) {
       throw new IllegalArgumentException(
@@ -101,14 +109,17 @@ final class Binding {
     }
   }
 
-  /** Results share memory only whole: with a given value after its last read, or by an update. */
-  private void checkOverlaps(Map<Tensor, Buffer> bindings) {
+  /**
+   * Results share memory only whole: with a given value after its last read, or by an update. What
+   * is added shares it only with what is added to the same place.
+   */
+  private void checkOverlaps() {
     var results = program.results();
     for (int i = 0; i < results.size(); i++) {
       var result = results.get(i);
       for (var in : program.given()) {
         if (address(in) != address(result)) {
-          requireApart(result, in, bindings);
+          requireApart(result, in);
         } else if (!program.mayOverwrite(in, result)) {
           throw new IllegalArgumentException(
               program.name() + ": " + result + " would overwrite " + in + " before its last read");
@@ -116,10 +127,30 @@ final class Binding {
       }
       for (var other : results.subList(0, i)) {
         if (!isUpdate(result)) {
-          requireApart(result, other, bindings);
+          requireApart(result, other);
         }
       }
     }
+    var added = program.added();
+    for (int i = 0; i < added.size(); i++) {
+      var target = added.get(i);
+      program.given().forEach(in -> requireApart(target, in));
+      results.forEach(result -> requireApart(target, result));
+      for (var other : added.subList(0, i)) {
+        if (!samePlace(buffer(target), buffer(other))) {
+          requireApart(target, other);
+        }
+      }
+    }
+    for (var bound : List.of(program.given(), results, added)) {
+      bound.forEach(this::requireOutsideWorkspace);
+    }
+  }
+
+  private static boolean samePlace(Buffer a, Buffer b) {
+    return a.type().equals(b.type())
+        && a.stride() == b.stride()
+        && a.memory().address() == b.memory().address();
   }
 
   private boolean isUpdate(Tensor t) {
@@ -130,17 +161,37 @@ final class Binding {
                 && node.op().updates(node.outputs().indexOf(t)) != null);
   }
 
-  private void requireApart(Tensor a, Tensor b, Map<Tensor, Buffer> bindings) {
-    var first = bindings.get(a);
-    var second = bindings.get(b);
-    // Views of some columns interleave without sharing an element.
-    if (first != null
-        && second != null
-        && first.isDense()
-        && second.isDense()
-        && first.memory().asOverlappingSlice(second.memory()).isPresent()) {
+  private void requireApart(Tensor a, Tensor b) {
+    var first = buffer(a);
+    var second = buffer(b);
+    if (first.memory().asOverlappingSlice(second.memory()).isPresent()
+        && !areDifferentColumns(first, second)) {
       throw new IllegalArgumentException(
           program.name() + ": the memory of " + a + " overlaps that of " + b);
+    }
+  }
+
+  /** Views of some columns each interleave without sharing an element. */
+  private static boolean areDifferentColumns(Buffer a, Buffer b) {
+    if (a.stride() != b.stride() || a.dtype() != b.dtype()) {
+      return false;
+    }
+    long bytes = a.dtype().bytes();
+    long row = a.stride() * bytes;
+    long apart = Math.floorMod(b.memory().address() - a.memory().address(), row);
+    return apart >= a.type().shape().last() * bytes
+        && apart + b.type().shape().last() * bytes <= row;
+  }
+
+  private void requireOutsideWorkspace(Tensor t) {
+    long bytes = program.workspaceBytes();
+    if (bytes > 0
+        && workspace
+            .memory()
+            .asSlice(0, bytes)
+            .asOverlappingSlice(buffer(t).memory())
+            .isPresent()) {
+      throw new IllegalArgumentException(program.name() + ": " + t + " lies in the workspace");
     }
   }
 

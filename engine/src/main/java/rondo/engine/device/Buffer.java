@@ -8,7 +8,10 @@ import rondo.engine.graph.TensorType;
 /**
  * Memory for one tensor on a device.
  *
- * @param stride elements between rows: the last extent, or more for a view of some columns
+ * @param memory from its first element on, in the device's bytes: at least to the end of its last
+ *     row
+ * @param stride elements (not bytes) from one row's beginning to the next one's: the last extent,
+ *     or more for a view of some columns
  */
 public record Buffer(TensorType type, MemorySegment memory, long stride) {
   public Buffer {

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 import rondo.engine.graph.DType;
 import rondo.engine.graph.Program;
@@ -26,6 +27,7 @@ public final class Device implements AutoCloseable {
   private final int threads;
   private final Functions functions;
   private final AutoCloseable resource;
+  private final List<Devices.Report> passedOver;
 
   Device(
       String name,
@@ -34,12 +36,29 @@ public final class Device implements AutoCloseable {
       int threads,
       Functions functions,
       AutoCloseable resource) {
+    this(name, description, build, threads, functions, resource, List.of());
+  }
+
+  private Device(
+      String name,
+      String description,
+      String build,
+      int threads,
+      Functions functions,
+      AutoCloseable resource,
+      List<Devices.Report> passedOver) {
     this.name = name;
     this.description = description;
     this.build = build;
     this.threads = threads;
     this.functions = functions;
     this.resource = resource;
+    this.passedOver = List.copyOf(passedOver);
+  }
+
+  /** This device, as the choice after others that cannot be used. */
+  Device passingOver(List<Devices.Report> others) {
+    return new Device(name, description, build, threads, functions, resource, others);
   }
 
   /** The device of plain Java loops: the specification, and the fallback everywhere. */
@@ -64,6 +83,11 @@ public final class Device implements AutoCloseable {
    */
   public String build() {
     return build;
+  }
+
+  /** The quicker kinds that cannot be used and why, where the choice was left to auto. */
+  public List<Devices.Report> passedOver() {
+    return passedOver;
   }
 
   public int threads() {
@@ -104,8 +128,9 @@ public final class Device implements AutoCloseable {
     return new Executable(program.name(), launches.toArray(new Runnable[0]), program.flops());
   }
 
+  /** Zeroes a dense buffer. */
   public void zero(Buffer buffer) {
-    functions.zero(buffer.memory(), buffer.memory().byteSize());
+    functions.zero(dense(buffer), buffer.type().bytes());
   }
 
   public void copy(Buffer from, Buffer to) {
@@ -113,16 +138,6 @@ public final class Device implements AutoCloseable {
       throw new IllegalArgumentException("copy: " + from.type() + " to " + to.type());
     }
     functions.copy(from.memory(), to.memory(), from.type().bytes());
-  }
-
-  /** Writes host memory of the same size to a dense buffer. */
-  public void write(Buffer to, MemorySegment from) {
-    functions.copy(from, dense(to), to.type().bytes());
-  }
-
-  /** Reads a dense buffer into host memory. */
-  public void read(Buffer from, MemorySegment to) {
-    functions.copy(dense(from), to, from.type().bytes());
   }
 
   // On the devices there are, memory is the host's own: arrays are copied directly.
@@ -144,8 +159,19 @@ public final class Device implements AutoCloseable {
     return dense(from).asSlice(0, from.type().bytes()).toArray(JAVA_FLOAT);
   }
 
-  /** One element of an f32 buffer. */
+  /**
+   * One element of a dense f32 buffer.
+   *
+   * @param index in elements, row-major
+   * @throws IllegalArgumentException when the buffer has no such element
+   */
   public float scalar(Buffer from, int index) {
+    if (from.dtype() != DType.F32
+        || !from.isDense()
+        || index < 0
+        || index >= from.type().shape().size()) {
+      throw new IllegalArgumentException(from.type() + " has no f32 element " + index);
+    }
     return from.memory().getAtIndex(JAVA_FLOAT, index);
   }
 
@@ -159,7 +185,8 @@ public final class Device implements AutoCloseable {
 
   private static MemorySegment dense(Buffer buffer) {
     if (!buffer.isDense()) {
-      throw new IllegalArgumentException("a view of " + buffer.type() + " cannot be copied");
+      throw new IllegalArgumentException(
+          "a view of " + buffer.type() + " cannot be copied or zeroed");
     }
     return buffer.memory();
   }

@@ -1,18 +1,12 @@
 package rondo.engine.device;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import rondo.engine.nativelib.Library;
 import rondo.engine.nativelib.NativeFile;
 
 /** Finds and opens devices, and says why one cannot be used. */
 public final class Devices {
-  /** Path of an OpenBLAS to use for large products: a file, or a folder with libopenblas.so.0. */
-  public static final String OPENBLAS = "rondo.openblas";
-
   /**
    * One line of {@code rondo devices}.
    *
@@ -21,25 +15,43 @@ public final class Devices {
    */
   public record Report(String name, boolean usable, String detail) {}
 
+  /** What {@code rondo_stream_create} takes. */
+  public static final int MOST_THREADS = 256;
+
+  private static final Report CUDA = new Report("cuda", false, "no library for it in this build");
+
   private Devices() {}
 
   /**
    * Opens a device.
    *
    * @param name auto (the quickest usable one), cpu, plain, cuda:N or emulated
-   * @param threads worker threads; 0 for one per processor
-   * @throws IllegalArgumentException when the name is unknown
+   * @param threads worker threads of the CPU, 1 to {@link #MOST_THREADS}; 0 for one per processor,
+   *     as far as that goes
+   * @throws IllegalArgumentException when the name is unknown or the threads are out of range
    * @throws IllegalStateException when the device cannot be used here; the message says why
    */
   public static Device open(String name, int threads) {
-    int workers = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    if (threads < 0 || threads > MOST_THREADS) {
+      throw new IllegalArgumentException(
+          "threads "
+              + threads
+              + ": expected 1 to "
+              + MOST_THREADS
+              + ", or 0 for one per processor");
+    }
+    int workers = threads > 0 ? threads : defaultThreads();
     return switch (name) {
       case "auto" -> {
+        var passedOver = new ArrayList<Report>(List.of(CUDA));
+        Device device;
         try {
-          yield cpu(workers);
+          device = cpu(workers);
         } catch (IllegalStateException e) {
-          yield Device.plain();
+          passedOver.add(unusableCpu(e));
+          device = Device.plain();
         }
+        yield device.passingOver(passedOver);
       }
       case "cpu" -> cpu(workers);
       case "plain" -> Device.plain();
@@ -65,37 +77,26 @@ public final class Devices {
     var file = NativeFile.find("librondo_cpu.so");
     var library = Library.open(file, threads);
     var description = library.describe() + ", " + threads + (threads == 1 ? " thread" : " threads");
-    var build = build(file);
-    var blas = openBlas();
-    if (blas != null) {
-      library.useSgemm(Library.symbol(blas, "cblas_sgemm"));
-      description += ", products by " + blas.getFileName();
-      build += ", " + build(blas);
-    }
+    var build = file.getFileName() + " " + NativeFile.hash(file);
     return new Device("cpu", description, build, threads, library, library);
   }
 
-  private static String build(Path library) {
-    return library.getFileName() + " " + NativeFile.hash(library);
+  private static Report unusableCpu(IllegalStateException e) {
+    return new Report("cpu", false, String.valueOf(e.getMessage()));
   }
 
-  private static @Nullable Path openBlas() {
-    var given = System.getProperty(OPENBLAS);
-    if (given == null) {
-      return null;
-    }
-    var path = Path.of(given);
-    return Files.isDirectory(path) ? path.resolve("libopenblas.so.0") : path;
+  private static int defaultThreads() {
+    return Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors());
   }
 
   /** Every kind of device, usable or not; the first usable one is what auto opens. */
   public static List<Report> list() {
     var reports = new ArrayList<Report>();
-    reports.add(new Report("cuda", false, "no library for it in this build"));
-    try (var device = cpu(Runtime.getRuntime().availableProcessors())) {
+    reports.add(CUDA);
+    try (var device = cpu(defaultThreads())) {
       reports.add(new Report("cpu", true, device.describe()));
     } catch (IllegalStateException e) {
-      reports.add(new Report("cpu", false, String.valueOf(e.getMessage())));
+      reports.add(unusableCpu(e));
     }
     reports.add(new Report("plain", true, Device.plain().describe() + ": the slow reference"));
     return List.copyOf(reports);

@@ -19,6 +19,7 @@ public record AdamW(
     float weightDecay)
     implements Op {
   public AdamW {
+    Check.f32("adamW", parameter, gradient, first, second, control, clip);
     Check.sameType("adamW", parameter, gradient);
     Check.sameType("adamW", parameter, first);
     Check.sameType("adamW", parameter, second);

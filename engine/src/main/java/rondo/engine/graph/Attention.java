@@ -9,8 +9,12 @@ import java.util.List;
  */
 public record Attention(Tensor qkv, Heads heads, float scale) implements Op {
   public Attention {
-    heads.check("attention", qkv);
-    Check.that(qkv.shape().rank() == 3, "attention: %s must be [batch, time, width]", qkv);
+    check("attention", qkv, heads);
+  }
+
+  private static void check(String operation, Tensor qkv, Heads heads) {
+    heads.check(operation, qkv);
+    Check.that(qkv.shape().rank() == 3, "%s: %s must be [batch, time, width]", operation, qkv);
   }
 
   @Override
@@ -20,6 +24,10 @@ public record Attention(Tensor qkv, Heads heads, float scale) implements Op {
 
   @Override
   public List<TensorType> outputs() {
+    return outputs(qkv, heads);
+  }
+
+  private static List<TensorType> outputs(Tensor qkv, Heads heads) {
     var s = qkv.shape();
     return List.of(
         qkv.type().withLast(heads.queryWidth()), TensorType.f32(s.dim(0), heads.query(), s.dim(1)));
@@ -52,6 +60,14 @@ public record Attention(Tensor qkv, Heads heads, float scale) implements Op {
   /** Recomputes the probabilities from the log-sum-exp; dqkv in one tensor. */
   public record Gradient(
       Tensor qkv, Tensor out, Tensor logSumExp, Tensor dy, Heads heads, float scale) implements Op {
+    public Gradient {
+      check("attention gradient", qkv, heads);
+      var types = Attention.outputs(qkv, heads);
+      Check.type("attention gradient: out", out, types.get(0));
+      Check.type("attention gradient: logSumExp", logSumExp, types.get(1));
+      Check.sameType("attention gradient", out, dy);
+    }
+
     @Override
     public List<Tensor> inputs() {
       return List.of(qkv, out, logSumExp, dy);

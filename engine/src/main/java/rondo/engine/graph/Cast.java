@@ -7,11 +7,7 @@ import java.util.List;
  */
 public record Cast(Tensor x, DType to) implements Op {
   public Cast {
-    Check.that(isFloat(x.dtype()) && isFloat(to), "cast: %s to %s: only f32 and bf16", x, to);
-  }
-
-  private static boolean isFloat(DType type) {
-    return type == DType.F32 || type == DType.BF16;
+    Check.that(x.dtype().isFloat() && to.isFloat(), "cast: %s to %s: only f32 and bf16", x, to);
   }
 
   @Override

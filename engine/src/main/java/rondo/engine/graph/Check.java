@@ -17,6 +17,17 @@ final class Check {
     }
   }
 
+  /** What products and tables of weights take. */
+  static void floats(String operation, Tensor... operands) {
+    for (var t : operands) {
+      that(t.dtype().isFloat(), "%s: %s must be f32 or bf16", operation, t);
+    }
+  }
+
+  static void type(String operation, Tensor t, TensorType type) {
+    that(t.type().equals(type), "%s: %s must be %s", operation, t, type);
+  }
+
   static void sameType(String operation, Tensor a, Tensor b) {
     that(a.type().equals(b.type()), "%s: %s and %s differ", operation, a, b);
   }

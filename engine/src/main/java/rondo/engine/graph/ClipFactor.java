@@ -7,6 +7,10 @@ import java.util.List;
  * clipping, left on the device. No clipping when maxNorm ≤ 0.
  */
 public record ClipFactor(Tensor sumSquares, float maxNorm) implements Op {
+  public ClipFactor {
+    Check.type("clipFactor", sumSquares, TensorType.f32(1));
+  }
+
   @Override
   public List<Tensor> inputs() {
     return List.of(sumSquares);

@@ -23,6 +23,10 @@ public enum DType {
     return code;
   }
 
+  boolean isFloat() {
+    return this == F32 || this == BF16;
+  }
+
   @Override
   public String toString() {
     return switch (this) {

@@ -5,6 +5,7 @@ import java.util.List;
 /** {@code scale · table[tokens]}: [vocab, width] and [..] → [.., width]. */
 public record Embedding(Tensor table, Tensor tokens, float scale) implements Op {
   public Embedding {
+    Check.floats("embedding", table);
     Check.that(tokens.dtype() == DType.I32, "embedding: tokens %s must be i32", tokens);
     Check.that(table.shape().rank() == 2, "embedding: table %s must be [vocab, width]", table);
   }
@@ -29,6 +30,16 @@ public record Embedding(Tensor table, Tensor tokens, float scale) implements Op 
 
   /** Sums the rows of {@code dy} that read the same table row. */
   public record Gradient(Tensor tokens, Tensor dy, int vocab, float scale) implements Op {
+    public Gradient {
+      Check.f32("embedding gradient", dy);
+      Check.that(
+          tokens.dtype() == DType.I32 && tokens.shape().size() == dy.shape().rows(),
+          "embedding gradient: tokens %s must be i32, one for each row of %s",
+          tokens,
+          dy);
+      Check.that(vocab > 0, "embedding gradient: vocabulary %d must be positive", vocab);
+    }
+
     @Override
     public List<Tensor> inputs() {
       return List.of(tokens, dy);

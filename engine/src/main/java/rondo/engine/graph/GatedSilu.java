@@ -27,6 +27,15 @@ public record GatedSilu(Tensor x) implements Op {
 
   /** The gradient of {@link GatedSilu} with respect to both halves. */
   public record Gradient(Tensor x, Tensor dy) implements Op {
+    public Gradient {
+      Check.f32("gatedSilu gradient", x);
+      Check.that(
+          x.shape().last() % 2 == 0 && dy.type().equals(x.type().withLast(x.shape().last() / 2)),
+          "gatedSilu gradient: %s must be f32, half as wide as %s",
+          dy,
+          x);
+    }
+
     @Override
     public List<Tensor> inputs() {
       return List.of(x, dy);

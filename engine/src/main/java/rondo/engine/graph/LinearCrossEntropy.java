@@ -37,6 +37,11 @@ public record LinearCrossEntropy(
 
   @Override
   public void differentiate(Gradients g, List<Tensor> outputs) {
+    // Its gradients are made in the same pass, before any factor from behind it could be known.
+    Check.that(
+        outputs.stream().allMatch(t -> g.find(t) == null),
+        "linearCrossEntropy: only a loss that is itself the root has gradients, not %s",
+        outputs.getFirst());
     g.add(x, () -> outputs.get(1));
     g.add(head, () -> outputs.get(2));
   }

@@ -22,6 +22,7 @@ public record MatMul(
     implements Op {
 
   public MatMul {
+    Check.floats("matmul", a, b);
     int rank = batched ? 3 : 2;
     Check.that(
         batched

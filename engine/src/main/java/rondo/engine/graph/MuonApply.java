@@ -13,6 +13,8 @@ public record MuonApply(
         "muonApply: %s and %s differ",
         parameter,
         direction);
+    Check.floats("muonApply", direction);
+    Check.shape("muonApply: control", control, 1);
   }
 
   @Override

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 public record MuonMomentum(Tensor moment, Tensor gradient, Tensor clip, float momentum)
     implements Op {
   public MuonMomentum {
+    Check.f32("muonMomentum", moment, gradient, clip);
     Check.sameType("muonMomentum", moment, gradient);
     Check.shape("muonMomentum: clip", clip, 2);
   }

@@ -7,6 +7,7 @@ public record NormalizeMatrices(Tensor x, float eps, DType to) implements Op {
   public NormalizeMatrices {
     Check.f32("normalizeMatrices", x);
     Check.that(x.shape().rank() == 3, "normalizeMatrices: %s must be a stack of matrices", x);
+    Check.that(to.isFloat(), "normalizeMatrices: %s to %s: only f32 and bf16", x, to);
   }
 
   @Override

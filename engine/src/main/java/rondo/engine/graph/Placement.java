@@ -30,14 +30,17 @@ final class Placement {
       int now = i;
       live.removeIf(l -> l.lastUse < now);
       scratch.add(-1L);
-      if (steps.get(i) instanceof Program.Run(var node, var wanted, var accumulated)) {
-        long bytes = aligned(node.op().scratchBytes());
+      if (steps.get(i) instanceof Program.Run run) {
+        long bytes = run.scratchBytes();
         if (bytes > 0) {
           scratch.set(i, place(bytes, i));
         }
+        var node = run.node();
         for (int output = 0; output < node.outputs().size(); output++) {
           var t = node.outputs().get(output);
-          if (!bound.contains(t.id()) && wanted.contains(output) && !accumulated.contains(output)) {
+          if (!bound.contains(t.id())
+              && run.wanted().contains(output)
+              && !run.accumulated().contains(output)) {
             place(node.op(), output, t, i, lastUse);
           }
         }
@@ -61,14 +64,14 @@ final class Placement {
   }
 
   private void place(Op op, int output, Tensor t, int now, Map<Integer, Integer> lastUse) {
-    long bytes = aligned(t.type().bytes());
+    long bytes = Program.aligned(t.type().bytes());
     int last = lastUse.getOrDefault(t.id(), now);
     for (var in : op.inputs()) {
       Long offset = offsets.get(in.id());
       if (offset != null
           && op.mayOverwrite(output, in)
           && lastUse.getOrDefault(in.id(), -1) == now
-          && aligned(in.type().bytes()) == bytes
+          && Program.aligned(in.type().bytes()) == bytes
           && live.remove(new Live(offset, bytes, now))) {
         live.add(new Live(offset, bytes, last));
         offsets.put(t.id(), offset);
@@ -90,10 +93,6 @@ final class Placement {
     live.add(new Live(offset, bytes, lastUse));
     peak = Math.max(peak, offset + bytes);
     return offset;
-  }
-
-  private static long aligned(long bytes) {
-    return (bytes + Program.ALIGNMENT - 1) / Program.ALIGNMENT * Program.ALIGNMENT;
   }
 
   Map<Integer, Long> offsets() {

@@ -39,11 +39,42 @@ public record Program(
   /**
    * An operation.
    *
-   * @param wanted its outputs that somebody reads
+   * @param wanted its outputs that somebody reads, and those not given that it cannot leave out
    * @param accumulated its outputs that it adds to bound memory itself
    */
   public record Run(Graph.Node node, Set<Integer> wanted, Set<Integer> accumulated)
-      implements Step {}
+      implements Step {
+    /**
+     * Whether the operation must write an output for nobody, because it is given: into scratch, so
+     * that what is given is never written.
+     */
+    public boolean discards(int output) {
+      return !wanted.contains(output) && !node.op().isOptional(output);
+    }
+
+    /** Bytes of the operation's own scratch and, behind it, of the outputs that it discards. */
+    public long scratchBytes() {
+      return discardOffset(node.outputs().size());
+    }
+
+    /** Where a discarded output lies in the step's scratch. */
+    public long discardOffset(int output) {
+      long offset = aligned(node.op().scratchBytes());
+      for (int i = 0; i < output; i++) {
+        offset += discards(i) ? aligned(node.outputs().get(i).type().bytes()) : 0;
+      }
+      return offset;
+    }
+
+    /** Bytes of operands and of the results that are made. */
+    long bytes() {
+      return node.op().inputs().stream().mapToLong(t -> t.type().bytes()).sum()
+          + IntStream.range(0, node.outputs().size())
+              .filter(i -> wanted.contains(i) || discards(i))
+              .mapToLong(i -> node.outputs().get(i).type().bytes())
+              .sum();
+    }
+  }
 
   /** Adds a temporary to the memory bound for it: for producers that cannot accumulate. */
   public record AddInto(Tensor value) implements Step {}
@@ -91,7 +122,7 @@ public record Program(
         throw new IllegalArgumentException(name + ": " + t + " is both written and added");
       }
     }
-    var steps = steps(nodes, ids(results), added);
+    var steps = steps(name, nodes, known, ids(results), added);
     var placement = new Placement(given, results, added, steps);
     return new Program(
         name,
@@ -108,7 +139,11 @@ public record Program(
    * Decides for each added value whether its producer accumulates or a separate addition follows.
    */
   private static List<Step> steps(
-      List<Graph.Node> nodes, Set<Integer> results, List<Tensor> added) {
+      String name,
+      List<Graph.Node> nodes,
+      Set<Integer> known,
+      Set<Integer> results,
+      List<Tensor> added) {
     var readers = new HashMap<Integer, Integer>();
     nodes.forEach(n -> n.op().inputs().forEach(t -> readers.merge(t.id(), 1, Integer::sum)));
     var toAdd = ids(added);
@@ -127,7 +162,13 @@ public record Program(
       for (int i = 0; i < node.outputs().size(); i++) {
         var t = node.outputs().get(i);
         boolean read = readers.containsKey(t.id());
-        if (toAdd.contains(t.id())) {
+        if (known.contains(t.id())) {
+          Check.that(
+              node.op().updates(i) == null,
+              "%s: %s is given, and making the others of its step would update it again",
+              name,
+              t);
+        } else if (toAdd.contains(t.id())) {
           wanted.add(i);
           if (together && node.op().accumulates(i)) {
             accumulated.add(i);
@@ -190,10 +231,14 @@ public record Program(
     return steps.stream()
         .mapToLong(s ->
             switch (s) {
-              case Run(var node, _, _) -> node.op().bytes();
+              case Run run -> run.bytes();
               case AddInto(var value) -> 3 * value.type().bytes();
             })
         .sum();
+  }
+
+  static long aligned(long bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   static Set<Integer> ids(List<Tensor> tensors) {

@@ -38,6 +38,15 @@ public record QkBias(Tensor qkv, Tensor bias, Heads heads) implements Op {
 
   /** Column sums over the query and key columns. */
   public record Gradient(Tensor dy, TensorType bias, Heads heads) implements Op {
+    public Gradient {
+      heads.check("qkBias gradient", dy);
+      Check.that(
+          bias.dtype() == DType.F32 && bias.shape().size() == heads.queryWidth() + heads.keyWidth(),
+          "qkBias gradient: bias %s must be f32 with %d elements",
+          bias,
+          heads.queryWidth() + heads.keyWidth());
+    }
+
     @Override
     public List<Tensor> inputs() {
       return List.of(dy);

@@ -10,8 +10,17 @@ public record QkNorm(Tensor qkv, Tensor queryGain, Tensor keyGain, float eps, He
     implements Op {
   public QkNorm {
     heads.check("qkNorm", qkv);
-    Check.shape("qkNorm: query gain", queryGain, heads.queryWidth());
-    Check.shape("qkNorm: key gain", keyGain, heads.keyWidth());
+    checkGains("qkNorm", queryGain, keyGain, heads);
+  }
+
+  private static void checkGains(String operation, Tensor queryGain, Tensor keyGain, Heads heads) {
+    Check.f32(operation, queryGain, keyGain);
+    Check.shape(operation + ": query gain", queryGain, heads.queryWidth());
+    Check.shape(operation + ": key gain", keyGain, heads.keyWidth());
+  }
+
+  private static TensorType rstd(Tensor qkv) {
+    return TensorType.f32(Math.toIntExact(qkv.shape().rows()), 2);
   }
 
   @Override
@@ -21,7 +30,7 @@ public record QkNorm(Tensor qkv, Tensor queryGain, Tensor keyGain, float eps, He
 
   @Override
   public List<TensorType> outputs() {
-    return List.of(qkv.type(), TensorType.f32(Math.toIntExact(qkv.shape().rows()), 2));
+    return List.of(qkv.type(), rstd(qkv));
   }
 
   @Override
@@ -47,6 +56,13 @@ public record QkNorm(Tensor qkv, Tensor queryGain, Tensor keyGain, float eps, He
   public record Gradient(
       Tensor qkv, Tensor queryGain, Tensor keyGain, Tensor rstd, Tensor dy, Heads heads)
       implements Op {
+    public Gradient {
+      heads.check("qkNorm gradient", qkv);
+      checkGains("qkNorm gradient", queryGain, keyGain, heads);
+      Check.type("qkNorm gradient: rstd", rstd, QkNorm.rstd(qkv));
+      Check.sameType("qkNorm gradient", qkv, dy);
+    }
+
     @Override
     public List<Tensor> inputs() {
       return List.of(qkv, queryGain, keyGain, rstd, dy);

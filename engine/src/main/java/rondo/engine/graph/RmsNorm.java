@@ -24,8 +24,12 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor gain, float ep
 
   @Override
   public List<TensorType> outputs() {
-    var rstd = TensorType.f32(Math.toIntExact(x.shape().rows()));
+    var rstd = rstd(x);
     return residual == null ? List.of(x.type(), rstd) : List.of(x.type(), rstd, x.type());
+  }
+
+  private static TensorType rstd(Tensor x) {
+    return TensorType.f32(Math.toIntExact(x.shape().rows()));
   }
 
   @Override
@@ -61,6 +65,16 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor gain, float ep
   /** dx = rstd·(g − x̂·mean(g·x̂)) + carry with g = dy·gain; dgain = Σ dy·x̂. */
   public record Gradient(Tensor x, Tensor gain, Tensor rstd, Tensor dy, @Nullable Tensor carry)
       implements Op {
+    public Gradient {
+      Check.f32("rmsNorm gradient", x, gain);
+      Check.shape("rmsNorm gradient: gain", gain, x.shape().last());
+      Check.type("rmsNorm gradient: rstd", rstd, RmsNorm.rstd(x));
+      Check.sameType("rmsNorm gradient", x, dy);
+      if (carry != null) {
+        Check.sameType("rmsNorm gradient", x, carry);
+      }
+    }
+
     @Override
     public List<Tensor> inputs() {
       return carry == null ? List.of(x, gain, rstd, dy) : List.of(x, gain, rstd, dy, carry);

@@ -25,6 +25,7 @@ public record Rotary(
         "rotary: table %s must be [positions, %d, 2]",
         table,
         heads.size() / 2);
+    Check.f32("rotary: table", table);
   }
 
   @Override

@@ -5,7 +5,8 @@ import java.lang.foreign.MemorySegment;
 /**
  * The operations of {@code rondo.h}, one method per function and in its order: what a device can
  * do. The header states formulas, shapes and limits. A pointer that is not wanted is {@link
- * MemorySegment#NULL}. Each method throws {@link NativeException} when the operation refuses.
+ * MemorySegment#NULL}. A method throws {@link IllegalArgumentException} when an argument breaks the
+ * header's rules, and {@link NativeException} when the library cannot do what it was rightly asked.
  */
 public interface Functions {
 

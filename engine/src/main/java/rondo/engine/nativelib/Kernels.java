@@ -42,11 +42,13 @@ public final class Kernels {
   private final Functions f;
   private final Addresses addresses;
   private final Program.Run run;
+  private final MemorySegment scratch;
 
-  private Kernels(Functions f, Addresses addresses, Program.Run run) {
+  private Kernels(Functions f, Addresses addresses, Program.Run run, MemorySegment scratch) {
     this.f = f;
     this.addresses = addresses;
     this.run = run;
+    this.scratch = scratch;
   }
 
   /** One launch for each step of the program. */
@@ -56,7 +58,7 @@ public final class Kernels {
     for (int i = 0; i < program.steps().size(); i++) {
       launches.add(
           switch (program.steps().get(i)) {
-            case Program.Run run -> new Kernels(f, addresses, run).launch(scratch.apply(i));
+            case Program.Run run -> new Kernels(f, addresses, run, scratch.apply(i)).launch();
             case Program.AddInto(var t) -> addInto(t, addresses, f);
           });
     }
@@ -70,7 +72,7 @@ public final class Kernels {
     return () -> f.add(value, sum, n, sum);
   }
 
-  private Runnable launch(MemorySegment scratch) {
+  private Runnable launch() {
     return switch (run.node().op()) {
       case Add op -> {
         var a = in(op.a());
@@ -436,12 +438,14 @@ public final class Kernels {
     return addresses.of(t, false).memory();
   }
 
-  /** Null for an output that nobody wants. */
+  /** Null for an output that nobody wants and that need not be made. */
   private MemorySegment out(int output) {
-    return run.wanted().contains(output)
-        ? addresses
-            .of(run.node().outputs().get(output), run.accumulated().contains(output))
-            .memory()
+    var t = run.node().outputs().get(output);
+    if (run.wanted().contains(output)) {
+      return addresses.of(t, run.accumulated().contains(output)).memory();
+    }
+    return run.discards(output)
+        ? scratch.asSlice(run.discardOffset(output), t.type().bytes())
         : MemorySegment.NULL;
   }
 

@@ -26,6 +26,9 @@ public final class Library implements Functions, AutoCloseable {
   /** {@code RONDO_CONTRACT} of the header that these signatures were written against. */
   public static final int CONTRACT = 1;
 
+  /** {@code RONDO_INVALID}: an argument is wrong. */
+  private static final int INVALID = 1;
+
   private final Path file;
   private final SymbolLookup symbols;
   private final Map<String, FunctionDescriptor> signatures = new LinkedHashMap<>();
@@ -34,7 +37,6 @@ public final class Library implements Functions, AutoCloseable {
   private final Handle contractHandle = function("rondo_contract", JAVA_INT);
   private final Handle describeHandle = function("rondo_describe", ADDRESS);
   private final Handle errorHandle = function("rondo_error", ADDRESS);
-  private final Handle useSgemmHandle = function("rondo_use_sgemm", JAVA_INT, ADDRESS);
   private final Handle streamCreateHandle =
       function("rondo_stream_create", JAVA_INT, JAVA_INT, ADDRESS);
   private final Handle streamDestroyHandle = operation("rondo_stream_destroy");
@@ -294,34 +296,32 @@ public final class Library implements Functions, AutoCloseable {
   /**
    * Opens a library and one stream on it.
    *
-   * @param threads worker threads of the stream, the calling thread included
-   * @throws IllegalStateException when the file cannot be loaded or speaks another contract
+   * @param threads worker threads of the stream, the calling thread included: 1 to 256
+   * @throws IllegalArgumentException when there cannot be so many threads
+   * @throws IllegalStateException when the file cannot be loaded, speaks another contract or cannot
+   *     start its threads
    */
   public static Library open(Path file, int threads) {
     Library library;
     try {
-      // System.load first: its message names the missing dependency, libraryLookup's does not.
-      System.load(file.toAbsolutePath().toString());
       library = new Library(file, SymbolLookup.libraryLookup(file, Arena.global()));
-    } catch (UnsatisfiedLinkError | IllegalArgumentException e) {
-      throw new IllegalStateException(file + ": cannot be loaded: " + e.getMessage(), e);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalStateException(file + ": cannot be loaded: " + reason(file, e), e);
     }
     library.start(threads);
     return library;
   }
 
   /**
-   * A symbol of another library, opened by path.
-   *
-   * @throws IllegalStateException when it cannot be opened or lacks the symbol
+   * Why a library cannot be opened: System.load names the missing dependency, libraryLookup does
+   * not. It is not asked first because it loads a file for one class loader of the process only.
    */
-  public static MemorySegment symbol(Path file, String name) {
+  private static @Nullable String reason(Path file, IllegalArgumentException e) {
     try {
-      return SymbolLookup.libraryLookup(file, Arena.global())
-          .find(name)
-          .orElseThrow(() -> new IllegalStateException(file + ": has no " + name));
-    } catch (IllegalArgumentException e) {
-      throw new IllegalStateException(file + ": cannot be loaded: " + e.getMessage(), e);
+      System.load(file.toAbsolutePath().toString());
+      return e.getMessage();
+    } catch (UnsatisfiedLinkError better) {
+      return better.getMessage();
     }
   }
 
@@ -340,6 +340,8 @@ public final class Library implements Functions, AutoCloseable {
       var out = arena.allocate(ADDRESS);
       check((int) streamCreateHandle.get().invokeExact(threads, out));
       stream = out.get(ADDRESS, 0);
+    } catch (NativeException e) {
+      throw new IllegalStateException(file + ": " + e.getMessage(), e);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -349,15 +351,6 @@ public final class Library implements Functions, AutoCloseable {
   public String describe() {
     try {
       return text((MemorySegment) describeHandle.get().invokeExact());
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /** Lets the library use {@code cblas_sgemm} at this address for large f32 products. */
-  public void useSgemm(MemorySegment cblasSgemm) {
-    try {
-      check((int) useSgemmHandle.get().invokeExact(cblasSgemm));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -1015,7 +1008,8 @@ public final class Library implements Functions, AutoCloseable {
   private void check(int code) throws Throwable {
     if (code != 0) {
       var message = text((MemorySegment) errorHandle.get().invokeExact());
-      throw new NativeException(code, message.isEmpty() ? "status " + code : message);
+      var line = message.isEmpty() ? "status " + code : message;
+      throw code == INVALID ? new IllegalArgumentException(line) : new NativeException(code, line);
     }
   }
 

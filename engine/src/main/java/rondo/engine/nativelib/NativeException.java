@@ -1,6 +1,9 @@
 package rondo.engine.nativelib;
 
-/** A device library refused an operation: the function, its error code and its one-line reason. */
+/**
+ * A device library could not do what it was rightly asked: a limit, no memory, a fault of the
+ * device. The message is one line with the function; {@link #code} tells which.
+ */
 public final class NativeException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -1,14 +1,15 @@
 package rondo.engine.nativelib;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
 
 /**
@@ -42,27 +43,34 @@ public final class NativeFile {
                 + " or set -D"
                 + FOLDER);
       }
-      return unpack(name, resource);
+      return unpack(cache(), name, resource.readAllBytes());
     } catch (IOException e) {
       throw new IllegalStateException(name + ": cannot be unpacked: " + e, e);
     }
   }
 
-  private static Path unpack(String name, InputStream resource) throws IOException {
-    var bytes = resource.readAllBytes();
-    var folder = cache().resolve(hash(bytes));
+  /** The file of these bytes in the cache, written there unless it holds just them. */
+  static Path unpack(Path cache, String name, byte[] bytes) throws IOException {
+    var folder = cache.resolve(hash(bytes));
     var file = folder.resolve(name);
-    if (Files.isRegularFile(file) && Files.size(file) == bytes.length) {
+    if (Files.isRegularFile(file)
+        && Files.size(file) == bytes.length
+        && Arrays.equals(Files.readAllBytes(file), bytes)) {
       return file;
     }
     Files.createDirectories(
         folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     var beside = Files.createTempFile(folder, name, ".tmp");
-    Files.write(beside, bytes);
     try {
-      return Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
-    } catch (AtomicMoveNotSupportedException e) {
-      return Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+      // Synced, or a power failure could leave the name without the bytes.
+      Files.write(beside, bytes, StandardOpenOption.WRITE, StandardOpenOption.SYNC);
+      try {
+        return Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+      } catch (AtomicMoveNotSupportedException e) {
+        return Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+      }
+    } finally {
+      Files.deleteIfExists(beside);
     }
   }
 

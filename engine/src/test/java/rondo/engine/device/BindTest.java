@@ -141,6 +141,64 @@ class BindTest {
   }
 
   @Test
+  void whatIsAddedIsApartOrInOnePlace() {
+    var y = g.add(new Scale(x, 2));
+    var z = g.add(new Scale(x, 3));
+    var both = Program.slice("test", g, List.of(x), List.of(), List.of(y, z));
+    var one = Program.slice("test", g, List.of(x), List.of(z), List.of(y));
+    try (var device = Device.plain();
+        var memory = device.allocate("memory", 4096);
+        var workspace = device.allocate("workspace", both.workspaceBytes())) {
+      var bx = memory.at(0, x.type());
+      var target = memory.at(1024, y.type());
+      assertRefused(
+          "overlaps", device, both, Map.of(x, bx, y, target, z, memory.at(1024 + 16, z.type())));
+      assertRefused("overlaps", device, both, Map.of(x, bx, y, target, z, bx));
+      assertRefused("overlaps", device, one, Map.of(x, bx, y, target, z, target));
+      device.write(bx, 1f, 2, 3, 4, 5, 6, 7, 8);
+      device.bind(both, Map.of(x, bx, y, target, z, target), workspace).run();
+      assertArrayEquals(new float[] {5, 10, 15, 20, 25, 30, 35, 40}, device.floats(target));
+    }
+  }
+
+  @Test
+  void viewsInterleaveButShareNoElement() {
+    var y = g.add(MatMul.linear(x, w));
+    var program = slice(g, List.of(x, w), y);
+    try (var device = Device.plain();
+        var memory = device.allocate("memory", 4096);
+        var workspace = device.allocate("workspace", 64)) {
+      var wide = memory.at(0, TensorType.f32(2, 8));
+      var bw = memory.at(1024, w.type());
+      var left = wide.columns(0, 4);
+      device.bind(program, Map.of(x, left, w, bw, y, wide.columns(4, 4)), workspace);
+      assertRefused("overlaps", device, program, Map.of(x, left, w, bw, y, wide.columns(3, 4)));
+      // Dense memory over the first row of a view, and between two rows of it, which is no overlap
+      // of elements but of no use either.
+      assertRefused("overlaps", device, program, Map.of(x, left, w, bw, y, memory.at(8, y.type())));
+    }
+  }
+
+  @Test
+  void nothingBoundLiesInTheWorkspace() {
+    var y = g.add(new Scale(g.add(MatMul.linear(x, w)), 2));
+    var z = g.add(MatMul.linear(y, w));
+    var program = slice(g, List.of(x, w), z);
+    try (var device = Device.plain();
+        var memory = device.allocate("memory", 4096)) {
+      var bx = memory.at(1024, x.type());
+      var bw = memory.at(2048, w.type());
+      var e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> device.bind(program, Map.of(x, bx, w, bw, z, memory.at(0, z.type())), memory));
+      assertEquals("test: %4:f32[2×4] lies in the workspace", e.getMessage());
+      // Behind what the program uses of it, memory is free.
+      device.bind(program, Map.of(x, bx, w, bw, z, memory.at(512, z.type())), memory);
+    }
+  }
+
+  @Test
   void anUpdateMustBeBoundInPlace() {
     var control = g.input("control", TensorType.f32(1));
     var updated = g.add(new MuonApply(x, x, control, 1, 0));

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,7 +63,12 @@ class BufferTest {
       assertEquals(8, view.memory().address() - all.memory().address());
       assertRefused("buffer: columns 4 to 6 of f32[2×6]", () -> all.columns(4, 3));
       assertRefused("buffer: columns -1 to 1 of f32[2×6]", () -> all.columns(-1, 3));
-      assertRefused("a view of f32[2×3] cannot be copied", () -> device.floats(view));
+      assertRefused("a view of f32[2×3] cannot be copied or zeroed", () -> device.floats(view));
+      device.write(all, 1f, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+      assertRefused("a view of f32[2×3] cannot be copied or zeroed", () -> device.zero(view));
+      assertEquals(12, device.scalar(all, 11));
+      assertRefused("f32[2×6] has no f32 element 12", () -> device.scalar(all, 12));
+      assertRefused("f32[2×3] has no f32 element 0", () -> device.scalar(view, 0));
       assertRefused("buffer: f32[2×3] cannot be seen as [6]", () -> view.as(6));
       assertRefused("buffer: a view of f32[2×3] cannot be sliced", () -> view.slice(0, 2));
       assertRefused("buffer: f32[2×6] cannot be seen as [5]", () -> all.as(5));
@@ -107,6 +113,22 @@ class BufferTest {
     }
     try (var device = Devices.open("auto", 1)) {
       assertTrue(device.name().equals("cpu") || device.name().equals("plain"), device.name());
+      assertEquals(
+          Devices.list().stream().takeWhile(r -> !r.name().equals(device.name())).toList(),
+          device.passedOver());
+    }
+    try (var device = Devices.open("plain", 1)) {
+      assertEquals(List.of(), device.passedOver(), "nothing was left to choose");
+    }
+  }
+
+  @ParameterizedTest(name = "on {0}")
+  @ValueSource(strings = {"auto", "cpu", "plain"})
+  void threadsOutOfRangeAreRefused(String on) {
+    for (int threads : new int[] {-1, 257, 1000}) {
+      assertRefused(
+          "threads " + threads + ": expected 1 to 256, or 0 for one per processor",
+          () -> Devices.open(on, threads));
     }
   }
 }

@@ -147,6 +147,21 @@ class GradientsTest {
   }
 
   @Test
+  void aLossThatIsNotTheRootHasNoGradient() {
+    var b = new Build(SEED);
+    var x = b.f32("x", 5, 7);
+    var loss = b.loss(x);
+    var twice = b.add(new Scale(loss, 2));
+    for (var y : List.of(loss, twice)) {
+      var dy = b.f32("dy", 2);
+      var e = assertThrows(IllegalArgumentException.class, () -> Gradients.of(y, dy, List.of(x)));
+      assertTrue(
+          String.valueOf(e.getMessage()).startsWith("linearCrossEntropy: only a loss"),
+          e.getMessage());
+    }
+  }
+
+  @Test
   void updatesAndBackwardOperationsHaveNoGradient() {
     var g = new Graph();
     var x = g.input("x", TensorType.f32(4, 6));

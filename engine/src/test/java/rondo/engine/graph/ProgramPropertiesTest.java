@@ -122,8 +122,8 @@ class ProgramPropertiesTest {
     }
     for (int i = 0; i < program.steps().size(); i++) {
       long at = program.scratch().get(i);
-      if (at >= 0 && program.steps().get(i) instanceof Program.Run(var node, _, _)) {
-        long bytes = node.op().scratchBytes();
+      if (at >= 0 && program.steps().get(i) instanceof Program.Run run) {
+        long bytes = run.scratchBytes();
         lives.add(new Life("scratch " + i, i, i, at, at + bytes));
         assertTrue(at + bytes <= program.workspaceBytes(), seed);
       }
@@ -169,7 +169,11 @@ class ProgramPropertiesTest {
       }
 
       Map<Tensor, Buffer> bound = new HashMap<>();
-      trial.given.forEach(t -> bound.put(t, of(memory, t)));
+      for (var t : trial.given) {
+        var copy = planned.next(t.type());
+        device.copy(of(memory, t), copy);
+        bound.put(t, copy);
+      }
       program.results().forEach(t -> bound.put(t, planned.next(t.type())));
       var before = new HashMap<Tensor, float[]>();
       for (var t : program.added()) {
@@ -184,6 +188,10 @@ class ProgramPropertiesTest {
       Arrays.fill(garbage, Float.NaN);
       device.write(workspace.at(0, TensorType.f32(words)), garbage);
       device.bind(program, bound, workspace).run();
+      for (var t : trial.given) {
+        assertArrayEquals(
+            device.floats(of(memory, t)), device.floats(of(bound, t)), seed + ": given " + t);
+      }
       for (var t : program.results()) {
         assertArrayEquals(
             device.floats(of(memory, t)), device.floats(of(bound, t)), seed + ": " + t);

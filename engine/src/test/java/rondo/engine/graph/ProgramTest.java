@@ -188,4 +188,38 @@ class ProgramTest {
     var run = slice(List.of(x, gain), List.of(y.get(0)), List.of()).steps().getFirst();
     assertEquals(Set.of(0), ((Program.Run) run).wanted());
   }
+
+  @Test
+  void bytesAreOfWhatIsMade() {
+    var x = input("x", 2, 8);
+    var gain = input("gain", 8);
+    var y = g.addAll(new RmsNorm(x, null, gain, 0.1f));
+    var given = List.of(x, gain);
+    assertEquals(4 * (16 + 8 + 16), slice(given, List.of(y.get(0)), List.of()).bytes());
+    assertEquals(4 * (16 + 8 + 16 + 2), slice(given, y, List.of()).bytes());
+  }
+
+  @Test
+  void whatIsGivenIsMadeAgainOnlyInScratch() {
+    var x = input("x", 2, 8);
+    var gain = input("gain", 8);
+    var y = g.addAll(new RmsNorm(x, null, gain, 0.1f));
+    var program = slice(List.of(x, gain, y.get(0)), List.of(y.get(1)), List.of());
+    var run = (Program.Run) program.steps().getFirst();
+    assertEquals(Set.of(1), run.wanted());
+    assertTrue(run.discards(0) && !run.discards(1));
+    assertEquals(List.of(0L), program.scratch());
+    assertEquals(Program.ALIGNMENT, program.workspaceBytes(), "64 bytes of y, aligned");
+  }
+
+  @Test
+  void anUpdateOfWhatIsGivenIsRefused() {
+    var m = input("m", 4);
+    var out = g.addAll(new MuonMomentum(m, input("g", 4), input("clip", 2), 0.9f));
+    var inputs = g.nodes().getFirst().op().inputs();
+    var given = List.of(m, inputs.get(1), inputs.get(2), out.get(0));
+    assertRefused(
+        "test: %3:f32[4] is given, and making the others of its step would update it again",
+        () -> slice(given, List.of(out.get(1)), List.of()));
+  }
 }

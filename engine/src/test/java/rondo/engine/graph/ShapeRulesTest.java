@@ -33,6 +33,8 @@ class ShapeRulesTest {
     assertRefused("cast: ", List.of(ids), () -> new Cast(ids, DType.F32));
     assertRefused("cast: ", List.of(a), () -> new Cast(a, DType.I32));
     assertRefused("gatedSilu: ", List.of(a), () -> new GatedSilu(a));
+    assertRefused("gatedSilu gradient: ", List.of(b, a), () -> new GatedSilu.Gradient(b, a));
+    assertRefused("gatedSilu gradient: ", List.of(ids), () -> new GatedSilu.Gradient(ids, ids));
   }
 
   @Test
@@ -48,6 +50,8 @@ class ShapeRulesTest {
         List.of(stack, three),
         () -> new MatMul(stack, false, three, false, true, 1, null, 0, false));
     assertRefused("matmul: ", List.of(clip, a), () -> MatMul.linear(clip, a));
+    assertRefused("matmul: ", List.of(ids), () -> MatMul.linear(ids, a));
+    assertRefused("matmul: ", List.of(ids), () -> MatMul.linear(a, ids));
   }
 
   @Test
@@ -64,6 +68,16 @@ class ShapeRulesTest {
   void tokensIn() {
     assertRefused("embedding: ", List.of(a), () -> new Embedding(b, a, 1));
     assertRefused("embedding: ", List.of(stack), () -> new Embedding(stack, ids, 1));
+    assertRefused("embedding: ", List.of(ids), () -> new Embedding(ids, ids, 1));
+    assertRefused(
+        "embedding gradient: tokens", List.of(ids, b), () -> new Embedding.Gradient(ids, b, 5, 1));
+    assertRefused(
+        "embedding gradient: ", List.of(ids), () -> new Embedding.Gradient(ids, ids, 5, 1));
+    var rows = g.input("rows", TensorType.f32(2, 3, 4));
+    assertRefused(
+        "embedding gradient: vocabulary 0",
+        List.of(),
+        () -> new Embedding.Gradient(ids, rows, 0, 1));
   }
 
   @Test
@@ -72,6 +86,12 @@ class ShapeRulesTest {
     var gain = g.input("gain", TensorType.f32(3));
     assertRefused("rmsNorm: ", List.of(a, b), () -> new RmsNorm(a, b, gain, 0));
     assertRefused("rmsNorm: ", List.of(ids), () -> new RmsNorm(ids, null, gain, 0));
+    var what = "rmsNorm gradient: ";
+    assertRefused(what, List.of(ids), () -> new RmsNorm.Gradient(ids, gain, clip, a, null));
+    assertRefused(what + "gain", List.of(clip), () -> new RmsNorm.Gradient(a, clip, clip, a, null));
+    assertRefused(what + "rstd", List.of(gain), () -> new RmsNorm.Gradient(a, gain, gain, a, null));
+    assertRefused(what, List.of(a, b), () -> new RmsNorm.Gradient(a, gain, clip, b, null));
+    assertRefused(what, List.of(a, b), () -> new RmsNorm.Gradient(a, gain, clip, a, b));
   }
 
   @Test
@@ -91,9 +111,53 @@ class ShapeRulesTest {
         () -> new Rotary(stack, a, table, heads, false, false));
     assertRefused(
         "rotary: table", List.of(a), () -> new Rotary(stack, ids, a, heads, false, false));
+    var wrong = g.input("wrong", TensorType.i32(9, 3, 2));
+    assertRefused(
+        "rotary: table", List.of(wrong), () -> new Rotary(stack, ids, wrong, heads, false, false));
+    var queries = g.input("queries", TensorType.i32(24));
+    assertRefused("qkNorm: ", List.of(queries), () -> new QkNorm(stack, queries, keys, 0, heads));
     assertRefused("heads: 3 query heads", List.of(), () -> new Heads(3, 2, 4));
     assertRefused("heads: 2 query heads", List.of(), () -> new Heads(2, 2, 5));
     assertRefused("heads: 0 query heads", List.of(), () -> new Heads(0, 2, 4));
+  }
+
+  @Test
+  void gradientsOfQueriesKeysAndValues() {
+    var queries = g.input("queries", TensorType.f32(24));
+    var keys = g.input("keys", TensorType.f32(12));
+    var rstd = g.input("rstd", TensorType.f32(6, 2));
+    var norm = "qkNorm gradient: ";
+    assertRefused(norm, List.of(a), () -> new QkNorm.Gradient(a, queries, keys, rstd, a, heads));
+    assertRefused(
+        norm + "key gain",
+        List.of(queries),
+        () -> new QkNorm.Gradient(stack, queries, queries, rstd, stack, heads));
+    assertRefused(
+        norm + "rstd",
+        List.of(clip),
+        () -> new QkNorm.Gradient(stack, queries, keys, clip, stack, heads));
+    assertRefused(
+        norm, List.of(stack, a), () -> new QkNorm.Gradient(stack, queries, keys, rstd, a, heads));
+    assertRefused(
+        "qkBias gradient: ", List.of(a), () -> new QkBias.Gradient(a, TensorType.f32(36), heads));
+    assertRefused(
+        "qkBias gradient: bias f32[35]",
+        List.of(),
+        () -> new QkBias.Gradient(stack, TensorType.f32(35), heads));
+    var out = g.input("out", TensorType.f32(2, 3, 24));
+    var lse = g.input("lse", TensorType.f32(2, 4, 3));
+    var attention = "attention gradient: ";
+    assertRefused(attention, List.of(a), () -> new Attention.Gradient(a, out, lse, out, heads, 1));
+    assertRefused(
+        attention + "out",
+        List.of(stack),
+        () -> new Attention.Gradient(stack, stack, lse, out, heads, 1));
+    assertRefused(
+        attention + "logSumExp",
+        List.of(out),
+        () -> new Attention.Gradient(stack, out, out, out, heads, 1));
+    assertRefused(
+        attention, List.of(out, a), () -> new Attention.Gradient(stack, out, lse, a, heads, 1));
   }
 
   @Test
@@ -105,6 +169,12 @@ class ShapeRulesTest {
         "cacheAppend: start", List.of(ids), () -> new CacheAppend(cache, stack, ids, heads));
     assertRefused(
         "cachedAttention: cache", List.of(a), () -> new CachedAttention(stack, a, start, heads, 1));
+    var half = g.input("half", new TensorType(DType.BF16, Shape.of(2, 9, 2, 12)));
+    assertRefused("cacheAppend: ", List.of(half), () -> new CacheAppend(half, stack, start, heads));
+    assertRefused(
+        "cachedAttention: ",
+        List.of(half),
+        () -> new CachedAttention(stack, half, start, heads, 1));
   }
 
   @Test
@@ -130,6 +200,17 @@ class ShapeRulesTest {
         "adamW: control", List.of(clip), () -> new AdamW(a, a, a, a, clip, clip, 0, 0, 0, 0));
     assertRefused("muonMomentum: ", List.of(a, b), () -> new MuonMomentum(a, b, clip, 0));
     assertRefused("muonApply: ", List.of(a, b), () -> new MuonApply(a, b, clip, 1, 0));
+    assertRefused("muonApply: control", List.of(clip), () -> new MuonApply(a, a, clip, 1, 0));
+    var rate = g.input("rate", TensorType.f32(1));
+    assertRefused("muonApply: ", List.of(ids), () -> new MuonApply(a, ids, rate, 1, 0));
+    var half = g.input("half", new TensorType(DType.BF16, Shape.of(2, 3)));
+    var three = g.input("three", TensorType.f32(3));
+    assertRefused(
+        "adamW: ", List.of(half), () -> new AdamW(half, half, half, half, three, clip, 0, 0, 0, 0));
+    assertRefused("muonMomentum: ", List.of(half), () -> new MuonMomentum(half, half, clip, 0));
+    assertRefused("clipFactor: ", List.of(clip), () -> new ClipFactor(clip, 1));
+    assertRefused(
+        "normalizeMatrices: ", List.of(stack), () -> new NormalizeMatrices(stack, 0, DType.I32));
     assertRefused("normalizeMatrices: ", List.of(a), () -> new NormalizeMatrices(a, 0, DType.F32));
     assertRefused(
         "truncatedNormal: key", List.of(ids), () -> new TruncatedNormal(ids, Shape.of(3), 1, 3));

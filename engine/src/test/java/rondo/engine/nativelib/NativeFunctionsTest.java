@@ -270,10 +270,53 @@ class NativeFunctionsTest {
       var out = in.scratch(40);
       var e =
           assertThrows(
-              NativeException.class, () -> library.embedding(table, 0, tokens, 8, 5, 4, 1, out));
+              IllegalArgumentException.class,
+              () -> library.embedding(table, 0, tokens, 8, 5, 4, 1, out));
       var message = String.valueOf(e.getMessage());
       assertEquals(1, message.lines().count(), message);
       assertTrue(message.contains("embedding") && message.contains("7"), message);
+    }
+  }
+
+  @Test
+  void threadsOutOfRangeAreTheCallersMistake() {
+    library(1); // skips where this build has none
+    var file = NativeFile.find("librondo_cpu.so");
+    for (int threads : new int[] {-1, 0, 257, Integer.MAX_VALUE}) {
+      var e = assertThrows(IllegalArgumentException.class, () -> Library.open(file, threads));
+      assertTrue(String.valueOf(e.getMessage()).contains("expected 1 to 256"), e.getMessage());
+    }
+  }
+
+  @Test
+  void aSecondClassLoaderOpensTheLibraryToo() throws ReflectiveOperationException {
+    library(1);
+    var file = NativeFile.find("librondo_cpu.so");
+    try (var loader = new OtherLoader()) {
+      var other = Class.forName(Library.class.getName(), true, loader);
+      assertTrue(other != Library.class);
+      var opened = other.getMethod("open", Path.class, int.class).invoke(null, file, 1);
+      other.getMethod("close").invoke(opened);
+    } catch (java.io.IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Defines the classes of the library's package once more. */
+  private static final class OtherLoader extends java.net.URLClassLoader {
+    OtherLoader() {
+      super(
+          new java.net.URL[] {Library.class.getProtectionDomain().getCodeSource().getLocation()},
+          NativeFunctionsTest.class.getClassLoader());
+    }
+
+    @Override
+    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+      if (!name.startsWith("rondo.engine.nativelib.")) {
+        return super.loadClass(name, resolve);
+      }
+      var found = findLoadedClass(name);
+      return found == null ? findClass(name) : found;
     }
   }
 

@@ -63,7 +63,9 @@ final class AttentionSamples {
       new Shape(1, 33, 6, 2, 64),
       new Shape(2, 67, 4, 4, 16),
       new Shape(1, 130, 3, 1, 32),
-      new Shape(1, 65, 2, 1, 128)
+      new Shape(1, 65, 2, 1, 128),
+      // More keys than a blocked kernel stores at a time.
+      new Shape(1, 600, 2, 1, 256)
     };
     for (Shape s : shapes) {
       cases.add(new Case("attention" + s, t -> attention(t, s, 1, true)));
@@ -73,6 +75,9 @@ final class AttentionSamples {
     // Scores of several hundred: exponentials must be taken relative to the largest.
     Shape steep = new Shape(1, 19, 2, 1, 16);
     cases.add(new Case("attention with large scores", t -> attention(t, steep, 12, true)));
+    for (Shape s : new Shape[] {new Shape(2, 5, 2, 1, 5), new Shape(1, 130, 3, 1, 32)}) {
+      cases.add(new Case("attention before an infinite value" + s, t -> infinite(t, s)));
+    }
     for (Shape s : new Shape[] {new Shape(1, 3, 2, 1, 4), new Shape(2, 5, 3, 3, 3)}) {
       cases.add(new Case("attention gradient by differences" + s, t -> differences(t, s)));
     }
@@ -80,11 +85,20 @@ final class AttentionSamples {
     for (int[] c : caches) {
       Shape s = new Shape(c[0], c[1], c[2], c[3], c[4]);
       cases.add(new Case("cache append" + s, t -> append(t, s)));
-      cases.add(new Case("cached attention" + s, t -> cached(t, s, 90)));
+      cases.add(new Case("cached attention" + s, t -> cached(t, s, 90, false)));
+    }
+    for (Shape s : new Shape[] {new Shape(3, 5, 6, 3, 10), new Shape(2, 33, 3, 1, 64)}) {
+      cases.add(
+          new Case("cached attention before an infinite value" + s, t -> cached(t, s, 90, true)));
     }
     cases.add(
         new Case(
-            "cached attention over 700 slots", t -> cached(t, new Shape(2, 1, 4, 2, 32), 700)));
+            "cached attention over 700 slots",
+            t -> cached(t, new Shape(2, 1, 4, 2, 32), 700, false)));
+    cases.add(
+        new Case(
+            "cached attention over 700 wide slots",
+            t -> cached(t, new Shape(1, 33, 2, 1, 256), 700, false)));
     cases.add(new Case("cache append refuses a full cache", t -> refuses(t, 3, true)));
     cases.add(new Case("cache append refuses slot -1", t -> refuses(t, -1, true)));
     cases.add(new Case("cached attention refuses a full cache", t -> refuses(t, 3, false)));
@@ -165,7 +179,19 @@ final class AttentionSamples {
   // ---- samples
 
   private static void attention(Trial t, Shape s, double std, boolean wantsLse) {
-    double[] qkv = t.normal(s.all(), std);
+    check(t, s, t.normal(s.all(), std), std, wantsLse);
+  }
+
+  /** What a later token says reaches no earlier one, even by way of zero times infinity. */
+  private static void infinite(Trial t, Shape s) {
+    double[] qkv = t.normal(s.all());
+    for (int b = 0; b < s.batch; b++) {
+      qkv[s.value(b, s.time - 1, 0)] = Double.POSITIVE_INFINITY;
+    }
+    check(t, s, qkv, 1, true);
+  }
+
+  private static void check(Trial t, Shape s, double[] qkv, double std, boolean wantsLse) {
     double[] lse = new double[s.batch * s.heads * s.time];
     double[] expected = attend(qkv, s, s.scale(), lse);
     MemorySegment out = t.output(s.outs());
@@ -252,13 +278,17 @@ final class AttentionSamples {
     t.expect("cache", memory, expected, 0);
   }
 
-  private static void cached(Trial t, Shape s, int capacity) {
+  private static void cached(Trial t, Shape s, int capacity, boolean infinite) {
     int half = s.kvHeads * s.dim;
     double[] qkv = t.normal(s.all());
     double[] cache = t.normal(s.batch * capacity * 2 * half);
     int[] starts = starts(t, s, capacity);
     double[] expected = new double[s.outs()];
     for (int b = 0; b < s.batch; b++) {
+      if (infinite) {
+        int last = starts[b] + s.time - 1;
+        cache[(b * capacity + last) * 2 * half + half] = Double.POSITIVE_INFINITY;
+      }
       for (int h = 0; h < s.heads; h++) {
         int head = h / (s.heads / s.kvHeads) * s.dim;
         for (int i = 0; i < s.time; i++) {

@@ -4,11 +4,15 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.time.Instant;
 
 /**
  * Files that are either the old one or the new one, whole, whatever stops the program: the bytes go
@@ -29,8 +33,9 @@ public final class AtomicFiles {
   }
 
   /**
-   * Writes {@code content} to {@code file}. After a failure the old file is untouched and no
-   * temporary one is left.
+   * Writes {@code content} to {@code file}. After a failure no temporary file is left, and the old
+   * one is untouched unless only its folder could not be synced: then the new one is in its place
+   * but may be lost in a power failure.
    *
    * @param bytes how many bytes the content will be, for the message when they do not fit
    * @throws WriteException when the file cannot be written
@@ -42,8 +47,13 @@ public final class AtomicFiles {
     if (folder == null || name == null) {
       throw new IllegalArgumentException(file + " is not the name of a file");
     }
-    Path beside = folder.resolve("." + name + ".tmp-" + ProcessHandle.current().pid());
+    String prefix = "." + name + ".tmp-";
+    // A thread writes one file at a time.
+    Path beside =
+        folder.resolve(
+            prefix + ProcessHandle.current().pid() + "-" + Thread.currentThread().threadId());
     try {
+      removeLeftovers(folder, prefix);
       writeBeside(beside, content);
       Files.move(
           beside, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -76,6 +86,36 @@ public final class AtomicFiles {
     while (bytes.hasRemaining()) {
       channel.write(bytes);
     }
+  }
+
+  /** Removes what killed processes left of this file: no file that is being written is that old. */
+  private static void removeLeftovers(Path folder, String prefix) throws IOException {
+    var old = Instant.now().minus(Duration.ofHours(1));
+    try (var files = Files.newDirectoryStream(folder, f -> name(f).startsWith(prefix))) {
+      for (Path file : files) {
+        if (isOfDeadProcess(name(file).substring(prefix.length()))
+            && Files.getLastModifiedTime(file, LinkOption.NOFOLLOW_LINKS)
+                .toInstant()
+                .isBefore(old)) {
+          deleteQuietly(file);
+        }
+      }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
+    } catch (NoSuchFileException e) {
+      if (!Files.isDirectory(folder)) {
+        throw e;
+      } // Else another process has removed the same leftover.
+    }
+  }
+
+  private static String name(Path file) {
+    return String.valueOf(file.getFileName());
+  }
+
+  private static boolean isOfDeadProcess(String writer) {
+    var number = writer.replaceFirst("-\\d+$", "");
+    return number.matches("\\d{1,10}") && ProcessHandle.of(Long.parseLong(number)).isEmpty();
   }
 
   private static void writeBeside(Path beside, Content content) throws IOException {

@@ -20,6 +20,11 @@ public record BaseConfig(
   }
 
   @Override
+  public BaseConfig withDtype(String other) {
+    return new BaseConfig(block, layers, vocabulary, maxPositions, tied, tokens, other);
+  }
+
+  @Override
   public double embedScale() {
     return 1;
   }

@@ -21,4 +21,7 @@ public sealed interface ModelConfig permits BaseConfig, RecurrentConfig {
 
   /** {@code torch_dtype}: what Python libraries load the weights as, such as {@code float32}. */
   String dtype();
+
+  /** The same model stored in another type. */
+  ModelConfig withDtype(String dtype);
 }

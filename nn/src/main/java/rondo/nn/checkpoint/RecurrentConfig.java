@@ -96,6 +96,24 @@ public record RecurrentConfig(
   }
 
   @Override
+  public RecurrentConfig withDtype(String other) {
+    return new RecurrentConfig(
+        block,
+        prelude,
+        core,
+        coda,
+        vocabulary,
+        maxPositions,
+        tied,
+        init,
+        meanRecurrence,
+        backpropDepth,
+        tokens,
+        other,
+        origin);
+  }
+
+  @Override
   public double embedScale() {
     return init.embedScale();
   }

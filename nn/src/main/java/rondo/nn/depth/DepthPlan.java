@@ -1,9 +1,7 @@
 package rondo.nn.depth;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.Program;
@@ -67,6 +65,11 @@ public final class DepthPlan {
   final Tensor codaState;
   final Tensor targets;
   final Program codaProgram;
+
+  // Counted once: a training step asks after each micro-batch.
+  private final long onceFlops;
+  private final long frozenFlops;
+  private final long trackedFlops;
 
   /**
    * Traces and plans.
@@ -149,6 +152,9 @@ public final class DepthPlan {
             coda.given(),
             List.of(loss, d.inputs().getFirst()),
             d.ofParameters());
+    onceFlops = preludeForward.flops() + codaProgram.flops() + preludeBackward.flops();
+    frozenFlops = coreForward.flops();
+    trackedFlops = coreKeep.flops() + coreBackward.flops();
   }
 
   private Positions positions(Trace t) {
@@ -198,26 +204,28 @@ public final class DepthPlan {
     return Program.slice(name, stage.trace.graph(), given, written, sums);
   }
 
-  /** Every program with how often a step of this depth runs it. */
-  public Map<Program, Integer> runs(Depth depth) {
-    var runs = new LinkedHashMap<Program, Integer>();
-    runs.put(preludeForward, 1);
-    runs.put(coreForward, depth.frozen());
-    runs.put(coreKeep, depth.tracked());
-    runs.put(codaProgram, 1);
-    runs.put(coreBackward, depth.tracked());
-    runs.put(preludeBackward, 1);
-    return runs;
+  /** A program and how often a step runs it. */
+  public record Runs(Program program, int times) {}
+
+  /** Every program with how often a step of this depth runs it, in the order of their first run. */
+  public List<Runs> runs(Depth depth) {
+    return List.of(
+        new Runs(preludeForward, 1),
+        new Runs(coreForward, depth.frozen()),
+        new Runs(coreKeep, depth.tracked()),
+        new Runs(codaProgram, 1),
+        new Runs(coreBackward, depth.tracked()),
+        new Runs(preludeBackward, 1));
   }
 
   /** Floating-point operations of a step, recomputation included. */
   public long flops(Depth depth) {
-    return runs(depth).entrySet().stream().mapToLong(e -> e.getKey().flops() * e.getValue()).sum();
+    return onceFlops + depth.frozen() * frozenFlops + depth.tracked() * trackedFlops;
   }
 
   /** Bytes that all operands of a step move at least. */
   public long bytes(Depth depth) {
-    return runs(depth).entrySet().stream().mapToLong(e -> e.getKey().bytes() * e.getValue()).sum();
+    return runs(depth).stream().mapToLong(r -> r.program.bytes() * r.times).sum();
   }
 
   public long workspaceBytes() {

@@ -53,17 +53,36 @@ public enum DepthSampler {
     return (((high << 21) | (low >>> 11)) + 0.5) * 0x1p-53;
   }
 
-  /**
-   * Inversion: the smallest k with P(X ≤ k) ≥ u. Rates here stay below 700, so e^-rate is normal.
-   */
+  /** Rates up to here have a normal e^-rate. */
+  private static final double LARGEST_DIRECT_RATE = 700;
+
+  /** Inversion: the smallest k with P(X ≤ k) ≥ u. */
   private static int poisson(double rate, double u) {
-    double probability = Math.exp(-Math.min(rate, 700));
+    if (rate > LARGEST_DIRECT_RATE) {
+      return poissonByLogarithms(rate, u);
+    }
+    double probability = Math.exp(-rate);
     double sum = probability;
     int k = 0;
     while (u > sum && k < 10_000) {
       k++;
       probability *= rate / k;
       sum += probability;
+    }
+    return k;
+  }
+
+  /** The same where e^-rate is too small: the first probabilities are zero and may be. */
+  private static int poissonByLogarithms(double rate, double u) {
+    double most =
+        rate + 40 * Math.sqrt(rate); // nothing that a double can tell from one lies beyond
+    double logarithm = -rate;
+    double sum = 0;
+    int k = 0;
+    while (u > sum && k < most) {
+      k++;
+      logarithm += Math.log(rate / k);
+      sum += Math.exp(logarithm);
     }
     return k;
   }

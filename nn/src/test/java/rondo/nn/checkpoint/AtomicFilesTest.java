@@ -3,11 +3,17 @@ package rondo.nn.checkpoint;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -15,7 +21,9 @@ class AtomicFilesTest {
   @TempDir Path folder;
 
   private Path temporary(String name) {
-    return folder.resolve("." + name + ".tmp-" + ProcessHandle.current().pid());
+    return folder.resolve(
+        ".%s.tmp-%d-%d"
+            .formatted(name, ProcessHandle.current().pid(), Thread.currentThread().threadId()));
   }
 
   @Test
@@ -68,6 +76,29 @@ class AtomicFilesTest {
     Samples.text(temporary("a"), "left over, and longer");
     AtomicFiles.write(path, new byte[] {7});
     assertEquals(1, Files.size(path));
+  }
+
+  @Test
+  void whatKilledProcessesLeftLongAgoIsRemoved() throws IOException {
+    Path path = folder.resolve("a");
+    long nobody = Integer.MAX_VALUE;
+    Assumptions.assumeTrue(ProcessHandle.of(nobody).isEmpty());
+    var kept =
+        List.of(
+            leftover(".a.tmp-" + nobody + "-7", 0), // may be being written on another machine
+            leftover(".a.tmp-" + ProcessHandle.current().pid() + "-999999", 2),
+            leftover(".a.tmp-mine", 2),
+            leftover(".ab.tmp-" + nobody + "-1", 2));
+    var removed = List.of(leftover(".a.tmp-" + nobody + "-1", 2), leftover(".a.tmp-" + nobody, 2));
+    AtomicFiles.write(path, new byte[] {7});
+    kept.forEach(file -> assertTrue(Files.exists(file), file.toString()));
+    removed.forEach(file -> assertFalse(Files.exists(file), file.toString()));
+  }
+
+  private Path leftover(String name, int hours) throws IOException {
+    Path file = Samples.text(folder.resolve(name), "left over");
+    Files.setLastModifiedTime(file, FileTime.from(Instant.now().minus(Duration.ofHours(hours))));
+    return file;
   }
 
   @Test

@@ -65,6 +65,25 @@ class DepthSamplerTest {
     assertEquals(1, mean(draws(1, 1), Depth::tracked));
   }
 
+  /** Where e^-rate is no longer a normal number. */
+  @Test
+  void largeMeansHaveTheirMomentsToo() {
+    int draws = 20_000;
+    double[] totals =
+        IntStream.range(0, draws)
+            .mapToDouble(i -> DepthSampler.LOGNORMAL_POISSON.draw(1000, 8, SEED, i).total())
+            .toArray();
+    double mean = Arrays.stream(totals).average().orElseThrow();
+    double variance =
+        Arrays.stream(totals).map(r -> (r - mean) * (r - mean)).average().orElseThrow();
+    // Var = mean + mean²·(e^σ² − 1); four standard errors of the mean are 15.
+    double deviation = Math.sqrt(1000 + 1e6 * Math.expm1(0.25));
+    assertEquals(1001, mean, 15);
+    assertEquals(deviation, Math.sqrt(variance), 0.06 * deviation);
+    Arrays.sort(totals);
+    assertEquals(Math.exp(Math.log(1000) - 0.125), totals[draws / 2], 25, "median");
+  }
+
   @Test
   void noMoreIsTrackedThanTheMean() {
     for (var depth : draws(3, 8)) {
