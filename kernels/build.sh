@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# build.sh OUTDIR: builds librondo_cpu.so there. Without a compiler it says so and leaves nothing: the engine
-# then runs on its plain Java device. Quiet when nothing changed.
+# build.sh OUTDIR: builds the device libraries there: librondo_cpu.so by gcc, librondo_emulated.so by g++ and librondo_cuda.so by
+# nvcc. What has no compiler is left out with a line, and the engine runs on what remains, at least its plain Java device.
+# RONDO_KERNELS=cpu builds the first alone. Quiet when nothing changed.
 set -euo pipefail
 if [ $# -ne 1 ]; then
     echo "usage: build.sh OUTDIR" >&2
@@ -8,14 +9,22 @@ if [ $# -ne 1 ]; then
 fi
 here="$(cd "$(dirname "$0")" && pwd)"
 if ! command -v make >/dev/null || ! command -v gcc >/dev/null; then
-    echo "kernels: no gcc or make: librondo_cpu.so is not built, the plain device remains"
+    echo "kernels: no gcc or make: no library is built, the plain device remains"
     exit 0
 fi
 mkdir -p "$1"
 out="$(cd "$1" && pwd)"
-library="$out/librondo_cpu.so"
-before="$(stat -c %Y.%i "$library" 2>/dev/null || true)"
-make --no-print-directory -s -j "$(nproc)" -C "$here" OUT="$out" all
-if [ "$before" != "$(stat -c %Y.%i "$library")" ]; then
-    echo "kernels: built $library"
-fi
+
+build() { # TARGET LIBRARY
+    local before
+    before="$(stat -c %Y.%i "$out/$2" 2>/dev/null || true)"
+    make --no-print-directory -s -j "$(nproc)" -C "$here" OUT="$out" "$1"
+    [ "$before" = "$(stat -c %Y.%i "$out/$2")" ] || echo "kernels: built $out/$2"
+}
+
+build all librondo_cpu.so
+[ "${RONDO_KERNELS:-all}" != cpu ] || exit 0
+if command -v g++ >/dev/null; then build emulated librondo_emulated.so
+else echo "kernels: no g++: no emulator of the GPU"; fi
+if command -v nvcc >/dev/null; then build cuda librondo_cuda.so
+else echo "kernels: no nvcc: no library for GPUs"; fi

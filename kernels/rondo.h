@@ -16,6 +16,9 @@
  * One thread at a time uses a stream; several streams may be used at once. What breaks a rule of this header is RONDO_INVALID; a
  * limit of a library that is said here ("at most") is RONDO_UNSUPPORTED beyond it.
  *
+ * What only a look at the data can find wrong (a token outside the vocabulary) is refused by the call on the CPU; a GPU leaves out
+ * what it concerns and refuses at the next rondo_stream_synchronize, naming the first such value.
+ *
  * Nothing is allocated by an operation: a stream owns fixed scratch from its creation; anything that grows with a shape is an
  * argument named "scratch".
  */
@@ -44,7 +47,7 @@ enum { RONDO_F32 = 0, RONDO_BF16 = 1, RONDO_I32 = 2, RONDO_I64 = 3 };
 /* ---- the library ------------------------------------------------------------------------------------------------------- */
 
 /* Raised whenever a signature below changes: Java refuses a library of another number. */
-#define RONDO_CONTRACT 1
+#define RONDO_CONTRACT 2
 RONDO_API int32_t rondo_contract(void);
 
 /* One line for people: what this library runs on and with which instructions, e.g. "cpu: avx2+fma". Static storage. */
@@ -55,8 +58,8 @@ RONDO_API const char *rondo_error(void);
 
 /* ---- streams and memory ------------------------------------------------------------------------------------------------- */
 
-/* threads: worker count including the caller, 1..256. */
-RONDO_API int32_t rondo_stream_create(int32_t threads, rondo_stream **stream);
+/* device: which GPU, 0 on a CPU. threads: worker count including the caller, 1..256; a GPU ignores it. */
+RONDO_API int32_t rondo_stream_create(int32_t device, int32_t threads, rondo_stream **stream);
 RONDO_API int32_t rondo_stream_destroy(rondo_stream *s);
 RONDO_API int32_t rondo_stream_synchronize(rondo_stream *s);
 
@@ -67,6 +70,16 @@ RONDO_API int32_t rondo_release(rondo_stream *s, void *memory, int64_t bytes);
 /* Between any two addresses, host or device. */
 RONDO_API int32_t rondo_copy(rondo_stream *s, const void *from, void *to, int64_t bytes);
 RONDO_API int32_t rondo_zero(rondo_stream *s, void *memory, int64_t bytes);
+
+/*
+ * What is called on s between begin and end is recorded instead of run; launching the graph runs it all, with the same pointers
+ * and scalars. On the CPU RONDO_UNSUPPORTED: calls there cost nothing worth recording.
+ */
+typedef struct rondo_graph rondo_graph;
+RONDO_API int32_t rondo_capture_begin(rondo_stream *s);
+RONDO_API int32_t rondo_capture_end(rondo_stream *s, rondo_graph **graph);
+RONDO_API int32_t rondo_graph_launch(rondo_stream *s, rondo_graph *graph);
+RONDO_API int32_t rondo_graph_destroy(rondo_graph *graph);
 
 /* ---- elementwise -------------------------------------------------------------------------------------------------------- */
 

@@ -135,9 +135,10 @@ void rondo_parallel(rondo_stream *s, int64_t chunks, int64_t amount, rondo_task 
     pthread_mutex_unlock(&s->mutex);
 }
 
-int32_t rondo_stream_create(int32_t threads, rondo_stream **stream)
+int32_t rondo_stream_create(int32_t device, int32_t threads, rondo_stream **stream)
 {
     NEED(stream_create, stream);
+    REQUIRE(device == 0, "rondo_stream_create: device is %d, expected 0: a processor is one device", device);
     int32_t code = rondo_check_choice();
     if (code != RONDO_OK) return code;
     REQUIRE(threads >= 1 && threads <= MOST_THREADS, "rondo_stream_create: threads is %d, expected 1 to %d", threads, MOST_THREADS);
@@ -192,6 +193,15 @@ int32_t rondo_stream_synchronize(rondo_stream *s)
     NEED(stream_synchronize, s);
     return RONDO_OK;
 }
+
+static int32_t nothing_to_record(const char *function)
+{
+    return rondo_fail(RONDO_UNSUPPORTED, "%s: calls on a processor are not recorded", function);
+}
+int32_t rondo_capture_begin(rondo_stream *s) { return (void) s, nothing_to_record("rondo_capture_begin"); }
+int32_t rondo_capture_end(rondo_stream *s, rondo_graph **graph) { return (void) s, (void) graph, nothing_to_record("rondo_capture_end"); }
+int32_t rondo_graph_launch(rondo_stream *s, rondo_graph *graph) { return (void) s, (void) graph, nothing_to_record("rondo_graph_launch"); }
+int32_t rondo_graph_destroy(rondo_graph *graph) { return (void) graph, nothing_to_record("rondo_graph_destroy"); }
 
 int32_t rondo_allocate(rondo_stream *s, int64_t bytes, void **memory)
 {

@@ -140,7 +140,7 @@ int main(int count, char **arguments)
         *(void **) &set_threads = dlsym(library, "openblas_set_num_threads");
         if (set_threads) set_threads(threads);
     }
-    if (rondo_stream_create(threads, &s) != RONDO_OK) return printf("%s\n", rondo_error()), 1;
+    if (rondo_stream_create(0, threads, &s) != RONDO_OK) return printf("%s\n", rondo_error()), 1;
     printf("%s, %d threads\n", rondo_describe(), threads);
     for (int64_t n = 256; n <= 2048; n *= 2)
         for (int t = 0; t < 3; t++) product(1, n, n, n, t == 2, t == 1, 0);

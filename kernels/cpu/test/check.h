@@ -29,6 +29,8 @@ void call(int32_t code);
 /* got against wanted; tolerance is relative. */
 void check(const char *what, const float *got, const double *wanted, int64_t n, double tolerance);
 void equal(const char *what, const void *a, const void *b, int64_t bytes);
+/* code, or what the stream says once its work is done: a GPU looks at tokens and positions only then. */
+int32_t settled(rondo_stream *s, int32_t code);
 /* The call was refused with this code and a message that contains part. */
 void refused(const char *what, int32_t code, int32_t wanted, const char *part);
 

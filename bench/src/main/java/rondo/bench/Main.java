@@ -65,7 +65,7 @@ public final class Main {
     }
     if (parts.contains("profile")) {
       var file = NativeFile.find("librondo_cpu.so");
-      try (var library = Library.open(file, device.threads())) {
+      try (var library = Library.open(file, 0, device.threads())) {
         profiles.add(StepProfile.measure(device, library, steps.getFirst(), rounds));
       }
     }

@@ -90,12 +90,17 @@ public final class WeightFiles {
   }
 
   private static void read(Weights weights, Parameter p, CheckpointFolder files) {
-    var memory = weights.of(p).memory();
-    long offset = 0;
-    for (var stored : stored(weights.model(), p, files)) {
-      stored.copyTo(memory, offset);
-      offset += stored.elements();
-    }
+    weights
+        .device()
+        .fill(
+            weights.of(p),
+            memory -> {
+              long offset = 0;
+              for (var stored : stored(weights.model(), p, files)) {
+                stored.copyTo(memory, offset);
+                offset += stored.elements();
+              }
+            });
   }
 
   /** The tensors that lie one after another in a parameter, of the shapes that it needs. */
@@ -123,7 +128,7 @@ public final class WeightFiles {
   public static List<TensorToWrite> tensors(Weights weights, Precision precision) {
     var tensors = new ArrayList<TensorToWrite>();
     for (var p : weights.model().parameters()) {
-      var memory = weights.of(p).memory();
+      var memory = weights.device().read(weights.of(p));
       var parts = parts(weights.model(), p);
       if (parts.isEmpty()) {
         tensors.add(tensor(p.name(), memory, precision, dims(p)));

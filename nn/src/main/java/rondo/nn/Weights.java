@@ -10,15 +10,18 @@ import rondo.engine.weights.ParameterLayout;
 /**
  * A model with the values of its parameters on a device.
  *
+ * @param device where they are
  * @param notes remarks of loading, one line each, such as tensors that were ignored
  */
-public record Weights(Model model, ParameterLayout layout, Region region, List<String> notes)
+public record Weights(
+    Model model, ParameterLayout layout, Device device, Region region, List<String> notes)
     implements AutoCloseable {
 
   /** Zeroed memory for a model's parameters. */
   public static Weights allocate(Model model, Device device) {
     var layout = new ParameterLayout(model.parameters());
-    return new Weights(model, layout, device.allocate("weights", layout.bytes()), List.of());
+    return new Weights(
+        model, layout, device, device.allocate("weights", layout.bytes()), List.of());
   }
 
   public Buffer of(Parameter p) {
@@ -26,7 +29,7 @@ public record Weights(Model model, ParameterLayout layout, Region region, List<S
   }
 
   Weights withNotes(List<String> all) {
-    return new Weights(model, layout, region, List.copyOf(all));
+    return new Weights(model, layout, device, region, List.copyOf(all));
   }
 
   @Override

@@ -18,9 +18,9 @@ import tools.jackson.databind.json.JsonMapper;
 class GoldenLogitsTest {
   @ParameterizedTest(name = "{0} on {1}")
   @CsvSource({
-    "llama-base,plain", "llama-base,cpu",
-    "llama3-base,plain", "llama3-base,cpu",
-    "olmo2-base,plain", "olmo2-base,cpu"
+    "llama-base,plain", "llama-base,cpu", "llama-base,emulated",
+    "llama3-base,plain", "llama3-base,cpu", "llama3-base,emulated",
+    "olmo2-base,plain", "olmo2-base,cpu", "olmo2-base,emulated"
   })
   void logitsOfFixedDepthModelsAreTheGoldenOnes(String name, String on) {
     var folder = Golden.folder(name);
@@ -40,9 +40,9 @@ class GoldenLogitsTest {
 
   @ParameterizedTest(name = "{0} on {1}")
   @CsvSource({
-    "llama-retrofit,plain", "llama-retrofit,cpu",
-    "olmo2-retrofit,plain", "olmo2-retrofit,cpu",
-    "huginn,plain", "huginn,cpu"
+    "llama-retrofit,plain", "llama-retrofit,cpu", "llama-retrofit,emulated",
+    "olmo2-retrofit,plain", "olmo2-retrofit,cpu", "olmo2-retrofit,emulated",
+    "huginn,plain", "huginn,cpu", "huginn,emulated"
   })
   void logitsAndStatesOfRecurrentModelsAreTheGoldenOnes(String name, String on) {
     var folder = Golden.folder(name);

@@ -33,9 +33,9 @@ class GoldenStepTest {
 
   @ParameterizedTest(name = "{0} on {1}")
   @CsvSource({
-    "llama-retrofit,plain", "llama-retrofit,cpu",
-    "olmo2-retrofit,plain", "olmo2-retrofit,cpu",
-    "huginn,plain", "huginn,cpu"
+    "llama-retrofit,plain", "llama-retrofit,cpu", "llama-retrofit,emulated",
+    "olmo2-retrofit,plain", "olmo2-retrofit,cpu", "olmo2-retrofit,emulated",
+    "huginn,plain", "huginn,cpu", "huginn,emulated"
   })
   void lossAndEveryGradientAreTheGoldenOnes(String name, String on) {
     var folder = Golden.folder(name);
@@ -65,7 +65,13 @@ class GoldenStepTest {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @CsvSource({"llama-retrofit,plain", "olmo2-retrofit,cpu", "huginn,cpu"})
+  @CsvSource({
+    "llama-retrofit,plain",
+    "olmo2-retrofit,cpu",
+    "olmo2-retrofit,emulated",
+    "huginn,cpu",
+    "huginn,emulated"
+  })
   void gradientsAddUpOverMicroBatches(String name, String on) {
     var folder = Golden.folder(name);
     try (var device = Golden.device(on);

@@ -39,9 +39,9 @@ class VectorsTest {
 
   @ParameterizedTest(name = "{0} on {1}")
   @CsvSource({
-    "llama-retrofit,plain", "llama-retrofit,cpu",
-    "olmo2-retrofit,plain", "olmo2-retrofit,cpu",
-    "huginn,plain", "huginn,cpu"
+    "llama-retrofit,plain", "llama-retrofit,cpu", "llama-retrofit,emulated",
+    "olmo2-retrofit,plain", "olmo2-retrofit,cpu", "olmo2-retrofit,emulated",
+    "huginn,plain", "huginn,cpu", "huginn,emulated"
   })
   void recurrentModelsAgreeWithTheReference(String name, String on) {
     var folder = folder(name);
@@ -84,7 +84,7 @@ class VectorsTest {
   }
 
   @ParameterizedTest(name = "on {0}")
-  @ValueSource(strings = {"plain", "cpu"})
+  @ValueSource(strings = {"plain", "cpu", "emulated"})
   void aTiedFixedDepthModelAgreesWithTheReference(String on) {
     var folder = folder("llama-tied");
     try (var device = Golden.device(on);

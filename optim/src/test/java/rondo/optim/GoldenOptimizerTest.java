@@ -24,7 +24,17 @@ class GoldenOptimizerTest {
   private static final AdamWConfig ADAM = new AdamWConfig(0.01, 0.9, 0.95, 1e-10, 0.01);
 
   @ParameterizedTest(name = "{0} on {1}")
-  @CsvSource({"16x40,plain", "16x40,cpu", "24x24,plain", "24x24,cpu", "40x16,plain", "40x16,cpu"})
+  @CsvSource({
+    "16x40,plain",
+    "16x40,cpu",
+    "16x40,emulated",
+    "24x24,plain",
+    "24x24,cpu",
+    "24x24,emulated",
+    "40x16,plain",
+    "40x16,cpu",
+    "40x16,emulated"
+  })
   void newtonSchulzIsTheGoldenOne(String shape, String on) {
     var golden = GoldenFile.open();
     try (var device = GoldenFile.device(on)) {
@@ -70,14 +80,34 @@ class GoldenOptimizerTest {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @CsvSource({"16x40,plain", "16x40,cpu", "24x24,plain", "24x24,cpu", "40x16,plain", "40x16,cpu"})
+  @CsvSource({
+    "16x40,plain",
+    "16x40,cpu",
+    "16x40,emulated",
+    "24x24,plain",
+    "24x24,cpu",
+    "24x24,emulated",
+    "40x16,plain",
+    "40x16,cpu",
+    "40x16,emulated"
+  })
   void threeStepsOfMuonChangeTheWeightsAsGiven(String shape, String on) {
     var config = new MuonConfig(0.01, 0.01, 0.95, 5, DType.F32, ADAM);
     assertSteps(shape, "muon", Parameter.Group.BODY, config, on);
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @CsvSource({"16x40,plain", "16x40,cpu", "24x24,plain", "24x24,cpu", "40x16,plain", "40x16,cpu"})
+  @CsvSource({
+    "16x40,plain",
+    "16x40,cpu",
+    "16x40,emulated",
+    "24x24,plain",
+    "24x24,cpu",
+    "24x24,emulated",
+    "40x16,plain",
+    "40x16,cpu",
+    "40x16,emulated"
+  })
   void threeStepsOfAdamWChangeTheWeightsAsGiven(String shape, String on) {
     assertSteps(shape, "adamw", Parameter.Group.BODY, ADAM, on);
     // The same numbers where Muon leaves a parameter to AdamW.

@@ -200,7 +200,9 @@ public final class Checkpoints {
         .optimizer
         .state()
         .forEach((name, buffer) ->
-            tensors.add(TensorToWrite.f32(name, buffer.memory(), buffer.type().shape().size())));
+            tensors.add(
+                TensorToWrite.f32(
+                    name, session.device.read(buffer), buffer.type().shape().size())));
     return tensors;
   }
 
@@ -286,7 +288,7 @@ public final class Checkpoints {
           throw new CheckpointException(
               folder.resolve(MOMENTS), "expected a tensor '" + e.getKey() + "' " + buffer.type());
         }
-        stored.copyTo(buffer.memory(), 0);
+        session.device.fill(buffer, memory -> stored.copyTo(memory, 0));
       }
     }
   }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
@@ -45,7 +46,7 @@ final class Binding {
       throw new IllegalArgumentException(
           program.name() + ": " + t + " is bound to a buffer of " + buffer.type());
     }
-    return new Operand(buffer.memory(), buffer.stride());
+    return new Operand(buffer.pointer(), buffer.stride());
   }
 
   private Buffer buffer(Tensor t) {
@@ -150,7 +151,7 @@ final class Binding {
   private static boolean samePlace(Buffer a, Buffer b) {
     return a.type().equals(b.type())
         && a.stride() == b.stride()
-        && a.memory().address() == b.memory().address();
+        && a.pointer().address() == b.pointer().address();
   }
 
   private boolean isUpdate(Tensor t) {
@@ -164,7 +165,7 @@ final class Binding {
   private void requireApart(Tensor a, Tensor b) {
     var first = buffer(a);
     var second = buffer(b);
-    if (first.memory().asOverlappingSlice(second.memory()).isPresent()
+    if (first.pointer().asOverlappingSlice(second.pointer()).isPresent()
         && !areDifferentColumns(first, second)) {
       throw new IllegalArgumentException(
           program.name() + ": the memory of " + a + " overlaps that of " + b);
@@ -178,7 +179,7 @@ final class Binding {
     }
     long bytes = a.dtype().bytes();
     long row = a.stride() * bytes;
-    long apart = Math.floorMod(b.memory().address() - a.memory().address(), row);
+    long apart = Math.floorMod(b.pointer().address() - a.pointer().address(), row);
     return apart >= a.type().shape().last() * bytes
         && apart + b.type().shape().last() * bytes <= row;
   }
@@ -189,7 +190,7 @@ final class Binding {
         && workspace
             .memory()
             .asSlice(0, bytes)
-            .asOverlappingSlice(buffer(t).memory())
+            .asOverlappingSlice(buffer(t).pointer())
             .isPresent()) {
       throw new IllegalArgumentException(program.name() + ": " + t + " lies in the workspace");
     }
@@ -202,6 +203,15 @@ final class Binding {
       throw new IllegalStateException(program.name() + ": " + t + " has no memory");
     }
     return operand.stride() < 0 ? new Operand(operand.memory(), t.shape().last()) : operand;
+  }
+
+  /** The lifetimes of all memory that the program touches. */
+  List<MemorySegment.Scope> scopes() {
+    return Stream.concat(
+            Stream.of(workspace.memory()), bindings.values().stream().map(Buffer::pointer))
+        .map(MemorySegment::scope)
+        .distinct()
+        .toList();
   }
 
   MemorySegment scratch(int step) {

@@ -12,8 +12,9 @@ import rondo.engine.graph.TensorType;
  *     row
  * @param stride elements (not bytes) from one row's beginning to the next one's: the last extent,
  *     or more for a view of some columns
+ * @param host whether the device's memory is the host's own, so that Java may read and write it
  */
-public record Buffer(TensorType type, MemorySegment memory, long stride) {
+public record Buffer(TensorType type, MemorySegment memory, long stride, boolean host) {
   public Buffer {
     long bytes = ((type.shape().rows() - 1) * stride + type.shape().last()) * type.dtype().bytes();
     if (stride < type.shape().last() || memory.byteSize() < bytes) {
@@ -29,8 +30,27 @@ public record Buffer(TensorType type, MemorySegment memory, long stride) {
     }
   }
 
-  static Buffer dense(TensorType type, MemorySegment memory) {
-    return new Buffer(type, memory, type.shape().last());
+  static Buffer dense(TensorType type, MemorySegment memory, boolean host) {
+    return new Buffer(type, memory, type.shape().last(), host);
+  }
+
+  /**
+   * The memory itself.
+   *
+   * @throws IllegalStateException when it is a GPU's, which Java cannot touch
+   */
+  @Override
+  public MemorySegment memory() {
+    if (!host) {
+      throw new IllegalStateException(
+          "the memory of " + type + " is a GPU's: read and fill it through its device");
+    }
+    return memory;
+  }
+
+  /** Where it is, to be passed on and never to be read. */
+  MemorySegment pointer() {
+    return memory;
   }
 
   public boolean isDense() {
@@ -46,7 +66,7 @@ public record Buffer(TensorType type, MemorySegment memory, long stride) {
     }
     long skip = (long) from * type.dtype().bytes();
     long bytes = ((s.rows() - 1) * stride + count) * type.dtype().bytes();
-    return new Buffer(type.withLast(count), memory.asSlice(skip, bytes), stride);
+    return new Buffer(type.withLast(count), memory.asSlice(skip, bytes), stride, host);
   }
 
   /** The same elements under another shape. */
@@ -55,7 +75,7 @@ public record Buffer(TensorType type, MemorySegment memory, long stride) {
     if (!isDense() || shape.size() != type.shape().size()) {
       throw new IllegalArgumentException("buffer: " + type + " cannot be seen as " + shape);
     }
-    return dense(new TensorType(type.dtype(), shape), memory);
+    return dense(new TensorType(type.dtype(), shape), memory, host);
   }
 
   /** A dense run of elements from a dense buffer. */
@@ -64,7 +84,7 @@ public record Buffer(TensorType type, MemorySegment memory, long stride) {
       throw new IllegalArgumentException("buffer: a view of " + type + " cannot be sliced");
     }
     var slice = new TensorType(type.dtype(), Shape.of(dims));
-    return dense(slice, memory.asSlice(fromElement * type.dtype().bytes(), slice.bytes()));
+    return dense(slice, memory.asSlice(fromElement * type.dtype().bytes(), slice.bytes()), host);
   }
 
   public DType dtype() {

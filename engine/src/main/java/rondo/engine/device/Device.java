@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import rondo.engine.graph.DType;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
@@ -27,17 +28,8 @@ public final class Device implements AutoCloseable {
   private final int threads;
   private final Functions functions;
   private final AutoCloseable resource;
+  private final boolean host;
   private final List<Devices.Report> passedOver;
-
-  Device(
-      String name,
-      String description,
-      String build,
-      int threads,
-      Functions functions,
-      AutoCloseable resource) {
-    this(name, description, build, threads, functions, resource, List.of());
-  }
 
   private Device(
       String name,
@@ -46,6 +38,7 @@ public final class Device implements AutoCloseable {
       int threads,
       Functions functions,
       AutoCloseable resource,
+      boolean host,
       List<Devices.Report> passedOver) {
     this.name = name;
     this.description = description;
@@ -53,21 +46,39 @@ public final class Device implements AutoCloseable {
     this.threads = threads;
     this.functions = functions;
     this.resource = resource;
+    this.host = host;
     this.passedOver = List.copyOf(passedOver);
   }
 
   /** This device, as the choice after others that cannot be used. */
   Device passingOver(List<Devices.Report> others) {
-    return new Device(name, description, build, threads, functions, resource, others);
+    return new Device(name, description, build, threads, functions, resource, host, others);
   }
 
   /** The device of plain Java loops: the specification, and the fallback everywhere. */
   public static Device plain() {
     return new Device(
-        "plain", "plain Java loops, one thread", "", 1, new PlainFunctions(), () -> {});
+        "plain",
+        "plain Java loops, one thread: the slow reference",
+        "",
+        1,
+        new PlainFunctions(),
+        () -> {},
+        true,
+        List.of());
   }
 
-  /** Short name: cpu, plain. */
+  /** The processor, by a library whose memory is the host's. */
+  static Device cpu(String description, String build, int threads, Library library) {
+    return new Device("cpu", description, build, threads, library, library, true, List.of());
+  }
+
+  /** A GPU, or what stands in for one: memory that only the library touches. */
+  static Device gpu(String name, String build, Library library) {
+    return new Device(name, library.describe(), build, 1, library, library, false, List.of());
+  }
+
+  /** Short name: cpu, plain, cuda:0, emulated. */
   public String name() {
     return name;
   }
@@ -102,7 +113,7 @@ public final class Device implements AutoCloseable {
         functions instanceof Library library
             ? library.allocate(size, arena)
             : arena.allocate(size, 256);
-    return new Region(regionName, memory, arena);
+    return new Region(regionName, memory, arena, host);
   }
 
   /**
@@ -125,7 +136,8 @@ public final class Device implements AutoCloseable {
     }
     var addresses = new Binding(program, bindings, workspace);
     var launches = Kernels.launches(program, addresses::operand, addresses::scratch, functions);
-    return new Executable(program.name(), launches.toArray(new Runnable[0]), program.flops());
+    var recorder = functions instanceof Library library && !host ? library : null;
+    return new Executable(program, launches, addresses.scopes(), recorder);
   }
 
   /** Zeroes a dense buffer. */
@@ -137,26 +149,79 @@ public final class Device implements AutoCloseable {
     if (!from.type().equals(to.type()) || !from.isDense() || !to.isDense()) {
       throw new IllegalArgumentException("copy: " + from.type() + " to " + to.type());
     }
-    functions.copy(from.memory(), to.memory(), from.type().bytes());
+    functions.copy(from.pointer(), to.pointer(), from.type().bytes());
   }
 
-  // On the devices there are, memory is the host's own: arrays are copied directly.
+  /** Waits for all that was enqueued; a GPU says only then which token or position was wrong. */
+  public void synchronize() {
+    if (functions instanceof Library library) {
+      library.synchronize();
+    }
+  }
 
   public void write(Buffer to, float... values) {
-    MemorySegment.copy(
-        values, 0, sized(to, DType.F32, values.length), JAVA_FLOAT, 0, values.length);
+    var memory = sized(to, DType.F32, values.length);
+    if (host) {
+      MemorySegment.copy(values, 0, memory, JAVA_FLOAT, 0, values.length);
+    } else {
+      upload(memory, staged -> MemorySegment.copy(values, 0, staged, JAVA_FLOAT, 0, values.length));
+    }
   }
 
   public void write(Buffer to, int... values) {
-    MemorySegment.copy(values, 0, sized(to, DType.I32, values.length), JAVA_INT, 0, values.length);
+    var memory = sized(to, DType.I32, values.length);
+    if (host) {
+      MemorySegment.copy(values, 0, memory, JAVA_INT, 0, values.length);
+    } else {
+      upload(memory, staged -> MemorySegment.copy(values, 0, staged, JAVA_INT, 0, values.length));
+    }
   }
 
   public void write(Buffer to, long... values) {
-    MemorySegment.copy(values, 0, sized(to, DType.I64, values.length), JAVA_LONG, 0, values.length);
+    var memory = sized(to, DType.I64, values.length);
+    if (host) {
+      MemorySegment.copy(values, 0, memory, JAVA_LONG, 0, values.length);
+    } else {
+      upload(memory, staged -> MemorySegment.copy(values, 0, staged, JAVA_LONG, 0, values.length));
+    }
+  }
+
+  /** Has the bytes of a dense buffer written, in place where its memory is the host's. */
+  public void fill(Buffer to, Consumer<MemorySegment> writer) {
+    var memory = dense(to).asSlice(0, to.type().bytes());
+    if (host) {
+      writer.accept(memory);
+    } else {
+      upload(memory, writer);
+    }
+  }
+
+  private void upload(MemorySegment to, Consumer<MemorySegment> writer) {
+    try (var arena = Arena.ofConfined()) {
+      var staged = arena.allocate(to.byteSize(), 64);
+      writer.accept(staged);
+      functions.copy(staged, to, to.byteSize());
+      synchronize(); // the staged bytes go with the arena
+    }
+  }
+
+  /** The bytes of a dense buffer: its own memory where that is the host's, else a copy. */
+  public MemorySegment read(Buffer from) {
+    return readable(dense(from).asSlice(0, from.type().bytes()));
+  }
+
+  private MemorySegment readable(MemorySegment memory) {
+    if (host) {
+      return memory;
+    }
+    var copy = Arena.ofAuto().allocate(memory.byteSize(), 64);
+    functions.copy(memory, copy, memory.byteSize());
+    synchronize();
+    return copy;
   }
 
   public float[] floats(Buffer from) {
-    return dense(from).asSlice(0, from.type().bytes()).toArray(JAVA_FLOAT);
+    return read(from).toArray(JAVA_FLOAT);
   }
 
   /**
@@ -172,7 +237,7 @@ public final class Device implements AutoCloseable {
         || index >= from.type().shape().size()) {
       throw new IllegalArgumentException(from.type() + " has no f32 element " + index);
     }
-    return from.memory().getAtIndex(JAVA_FLOAT, index);
+    return readable(from.pointer().asSlice(4L * index, 4)).get(JAVA_FLOAT, 0);
   }
 
   private static MemorySegment sized(Buffer buffer, DType type, int length) {
@@ -180,7 +245,7 @@ public final class Device implements AutoCloseable {
       throw new IllegalArgumentException(
           buffer.type() + " cannot take " + length + " elements of " + type);
     }
-    return dense(buffer);
+    return dense(buffer).asSlice(0, buffer.type().bytes());
   }
 
   private static MemorySegment dense(Buffer buffer) {
@@ -188,7 +253,7 @@ public final class Device implements AutoCloseable {
       throw new IllegalArgumentException(
           "a view of " + buffer.type() + " cannot be copied or zeroed");
     }
-    return buffer.memory();
+    return buffer.pointer();
   }
 
   Functions functions() {

@@ -1,7 +1,10 @@
 package rondo.engine.device;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import rondo.engine.nativelib.Library;
 import rondo.engine.nativelib.NativeFile;
 
@@ -18,7 +21,11 @@ public final class Devices {
   /** What {@code rondo_stream_create} takes. */
   public static final int MOST_THREADS = 256;
 
-  private static final Report CUDA = new Report("cuda", false, "no library for it in this build");
+  private static final String CUDA_LIBRARY = "librondo_cuda.so";
+  private static final String EMULATED_LIBRARY = "librondo_emulated.so";
+
+  /** cuda, or cuda: and an ordinal of a few digits. */
+  private static final Pattern CUDA_NAME = Pattern.compile("cuda(?::(\\d{1,3}))?");
 
   private Devices() {}
 
@@ -43,22 +50,24 @@ public final class Devices {
     int workers = threads > 0 ? threads : defaultThreads();
     return switch (name) {
       case "auto" -> {
-        var passedOver = new ArrayList<Report>(List.of(CUDA));
-        Device device;
-        try {
-          device = cpu(workers);
-        } catch (IllegalStateException e) {
-          passedOver.add(unusableCpu(e));
-          device = Device.plain();
+        var passedOver = new ArrayList<Report>();
+        for (var kind : List.of("cuda", "cpu")) {
+          try {
+            yield open(kind, threads).passingOver(passedOver);
+          } catch (IllegalStateException e) {
+            passedOver.add(unusable(kind, e));
+          }
         }
-        yield device.passingOver(passedOver);
+        yield Device.plain().passingOver(passedOver);
       }
       case "cpu" -> cpu(workers);
       case "plain" -> Device.plain();
-      case "emulated" -> throw new IllegalStateException(absent("emulated"));
+      case "emulated" -> gpu("emulated", EMULATED_LIBRARY, 0);
       default -> {
-        if (name.startsWith("cuda")) {
-          throw new IllegalStateException(absent("cuda"));
+        var ordinal = CUDA_NAME.matcher(name);
+        if (ordinal.matches()) {
+          yield gpu(
+              name, CUDA_LIBRARY, name.equals("cuda") ? 0 : Integer.parseInt(ordinal.group(1)));
         }
         throw new IllegalArgumentException(
             "device \"" + name + "\": expected auto, cpu, plain, cuda:N or emulated");
@@ -66,23 +75,24 @@ public final class Devices {
     };
   }
 
-  private static String absent(String kind) {
-    return "device "
-        + kind
-        + ": this build holds no library for it; use --device cpu"
-        + " (rondo devices lists what is usable)";
+  private static Device gpu(String name, String library, int ordinal) {
+    var file = NativeFile.find(library);
+    return Device.gpu(name, build(file), Library.open(file, ordinal, 1));
+  }
+
+  private static String build(Path library) {
+    return library.getFileName() + " " + NativeFile.hash(library);
   }
 
   private static Device cpu(int threads) {
     var file = NativeFile.find("librondo_cpu.so");
-    var library = Library.open(file, threads);
+    var library = Library.open(file, 0, threads);
     var description = library.describe() + ", " + threads + (threads == 1 ? " thread" : " threads");
-    var build = file.getFileName() + " " + NativeFile.hash(file);
-    return new Device("cpu", description, build, threads, library, library);
+    return Device.cpu(description, build(file), threads, library);
   }
 
-  private static Report unusableCpu(IllegalStateException e) {
-    return new Report("cpu", false, String.valueOf(e.getMessage()));
+  private static Report unusable(String kind, IllegalStateException e) {
+    return new Report(kind, false, String.valueOf(e.getMessage()));
   }
 
   private static int defaultThreads() {
@@ -91,14 +101,14 @@ public final class Devices {
 
   /** Every kind of device, usable or not; the first usable one is what auto opens. */
   public static List<Report> list() {
-    var reports = new ArrayList<Report>();
-    reports.add(CUDA);
-    try (var device = cpu(defaultThreads())) {
-      reports.add(new Report("cpu", true, device.describe()));
+    return Stream.of("cuda", "cpu", "plain", "emulated").map(Devices::report).toList();
+  }
+
+  private static Report report(String kind) {
+    try (var device = open(kind, 0)) {
+      return new Report(kind, true, device.describe());
     } catch (IllegalStateException e) {
-      reports.add(unusableCpu(e));
+      return unusable(kind, e);
     }
-    reports.add(new Report("plain", true, Device.plain().describe() + ": the slow reference"));
-    return List.copyOf(reports);
   }
 }

@@ -1,21 +1,80 @@
 package rondo.engine.device;
 
-/** A program with addresses: runs any number of times, allocating nothing. */
-public final class Executable {
-  private final String name;
-  private final Runnable[] launches;
-  private final long flops;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import rondo.engine.graph.Program;
+import rondo.engine.nativelib.Library;
+import rondo.engine.nativelib.NativeException;
 
-  Executable(String name, Runnable[] launches, long flops) {
-    this.name = name;
-    this.launches = launches;
-    this.flops = flops;
+/**
+ * A program with addresses: runs any number of times, allocating nothing. Where launches cost
+ * something, on a GPU, the first run launches, the second is recorded, and that recording is
+ * replayed from then on.
+ */
+public final class Executable {
+  private final Program program;
+  private final Runnable[] launches;
+  private final MemorySegment.Scope[] scopes;
+  private final @Nullable Library recorder;
+  private final long flops;
+  private @Nullable MemorySegment recording;
+  private boolean ran;
+
+  /**
+   * @param scopes of the memory that the launches touch: a recording outlives no check of them
+   * @param recorder the library that records and replays, or null where that does not pay
+   */
+  Executable(
+      Program program,
+      List<Runnable> launches,
+      List<MemorySegment.Scope> scopes,
+      @Nullable Library recorder) {
+    this.program = program;
+    this.launches = launches.toArray(new Runnable[0]);
+    this.scopes = scopes.toArray(new MemorySegment.Scope[0]);
+    this.recorder = awaitsEachLaunch() ? null : recorder;
+    this.flops = program.flops();
   }
 
-  /** Enqueues every step in order. */
+  /** With RONDO_SYNC=1 a GPU awaits every launch, which no recording can. */
+  private static boolean awaitsEachLaunch() {
+    return "1".equals(System.getenv("RONDO_SYNC"));
+  }
+
+  /**
+   * Enqueues every step in order.
+   *
+   * @throws IllegalStateException when memory it was bound to has been freed
+   */
   public void run() {
-    for (var launch : launches) {
-      launch.run();
+    if (recorder == null || !ran) {
+      launch();
+      ran = true;
+      return;
+    }
+    for (var scope : scopes) {
+      if (!scope.isAlive()) {
+        throw new IllegalStateException(program.name() + ": memory it was bound to is freed");
+      }
+    }
+    if (recording == null) {
+      recording = recorder.record(this::launch);
+    }
+    recorder.replay(recording);
+  }
+
+  private void launch() {
+    int i = 0;
+    try {
+      for (; i < launches.length; i++) {
+        launches[i].run();
+      }
+    } catch (NativeException e) {
+      throw new IllegalStateException(
+          "%s, step %d (%s): %s"
+              .formatted(program.name(), i, program.steps().get(i), e.getMessage()),
+          e);
     }
   }
 
@@ -26,6 +85,6 @@ public final class Executable {
 
   @Override
   public String toString() {
-    return name + ": " + launches.length + " launches, " + flops + " FLOPs";
+    return program.name() + ": " + launches.length + " launches, " + flops + " FLOPs";
   }
 }

@@ -12,10 +12,12 @@ public final class Region implements AutoCloseable {
   private final String name;
   private final MemorySegment memory;
   private final Arena arena;
+  private final boolean host;
   private long used;
 
-  Region(String name, MemorySegment memory, Arena arena) {
+  Region(String name, MemorySegment memory, Arena arena, boolean host) {
     this.name = name;
+    this.host = host;
     this.memory = memory;
     this.arena = arena;
   }
@@ -46,7 +48,7 @@ public final class Region implements AutoCloseable {
 
   /** A buffer at a given byte offset; buffers may overlap if the caller wants so. */
   public Buffer at(long offset, TensorType type) {
-    return Buffer.dense(type, memory.asSlice(offset, type.bytes()));
+    return Buffer.dense(type, memory.asSlice(offset, type.bytes()), host);
   }
 
   MemorySegment memory() {

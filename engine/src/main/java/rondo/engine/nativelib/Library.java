@@ -13,7 +13,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Library implements Functions, AutoCloseable {
   /** {@code RONDO_CONTRACT} of the header that these signatures were written against. */
-  public static final int CONTRACT = 1;
+  public static final int CONTRACT = 2;
 
   /** {@code RONDO_INVALID}: an argument is wrong. */
   private static final int INVALID = 1;
@@ -32,19 +34,24 @@ public final class Library implements Functions, AutoCloseable {
   private final Path file;
   private final SymbolLookup symbols;
   private final Map<String, FunctionDescriptor> signatures = new LinkedHashMap<>();
+  private final List<MemorySegment> graphs = new ArrayList<>();
   private MemorySegment stream = MemorySegment.NULL;
 
   private final Handle contractHandle = function("rondo_contract", JAVA_INT);
   private final Handle describeHandle = function("rondo_describe", ADDRESS);
   private final Handle errorHandle = function("rondo_error", ADDRESS);
   private final Handle streamCreateHandle =
-      function("rondo_stream_create", JAVA_INT, JAVA_INT, ADDRESS);
+      function("rondo_stream_create", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
   private final Handle streamDestroyHandle = operation("rondo_stream_destroy");
   private final Handle streamSynchronizeHandle = operation("rondo_stream_synchronize");
   private final Handle allocateHandle = operation("rondo_allocate", JAVA_LONG, ADDRESS);
   private final Handle releaseHandle = operation("rondo_release", ADDRESS, JAVA_LONG);
   private final Handle copyHandle = operation("rondo_copy", ADDRESS, ADDRESS, JAVA_LONG);
   private final Handle zeroHandle = operation("rondo_zero", ADDRESS, JAVA_LONG);
+  private final Handle captureBeginHandle = operation("rondo_capture_begin");
+  private final Handle captureEndHandle = operation("rondo_capture_end", ADDRESS);
+  private final Handle graphLaunchHandle = operation("rondo_graph_launch", ADDRESS);
+  private final Handle graphDestroyHandle = function("rondo_graph_destroy", JAVA_INT, ADDRESS);
   private final Handle addHandle = operation("rondo_add", ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
   private final Handle scaleHandle =
       operation("rondo_scale", ADDRESS, JAVA_FLOAT, JAVA_LONG, ADDRESS);
@@ -296,19 +303,21 @@ public final class Library implements Functions, AutoCloseable {
   /**
    * Opens a library and one stream on it.
    *
-   * @param threads worker threads of the stream, the calling thread included: 1 to 256
+   * @param device which GPU; 0 on a processor
+   * @param threads worker threads of the stream, the calling thread included: 1 to 256; a GPU
+   *     ignores it
    * @throws IllegalArgumentException when there cannot be so many threads
    * @throws IllegalStateException when the file cannot be loaded, speaks another contract or cannot
    *     start its threads
    */
-  public static Library open(Path file, int threads) {
+  public static Library open(Path file, int device, int threads) {
     Library library;
     try {
       library = new Library(file, SymbolLookup.libraryLookup(file, Arena.global()));
     } catch (IllegalArgumentException e) {
       throw new IllegalStateException(file + ": cannot be loaded: " + reason(file, e), e);
     }
-    library.start(threads);
+    library.start(device, threads);
     return library;
   }
 
@@ -330,7 +339,7 @@ public final class Library implements Functions, AutoCloseable {
     return new Library(Path.of("none"), name -> java.util.Optional.empty()).signatures;
   }
 
-  private void start(int threads) {
+  private void start(int device, int threads) {
     try (var arena = Arena.ofConfined()) {
       int found = (int) contractHandle.get().invokeExact();
       if (found != CONTRACT) {
@@ -338,7 +347,7 @@ public final class Library implements Functions, AutoCloseable {
             file + ": speaks contract " + found + ", expected " + CONTRACT + "; rebuild kernels/");
       }
       var out = arena.allocate(ADDRESS);
-      check((int) streamCreateHandle.get().invokeExact(threads, out));
+      check((int) streamCreateHandle.get().invokeExact(device, threads, out));
       stream = out.get(ADDRESS, 0);
     } catch (NativeException e) {
       throw new IllegalStateException(file + ": " + e.getMessage(), e);
@@ -360,6 +369,42 @@ public final class Library implements Functions, AutoCloseable {
   public void synchronize() {
     try {
       check((int) streamSynchronizeHandle.get().invokeExact(stream));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /**
+   * Records what is called on the stream while {@code launches} runs, instead of running it.
+   *
+   * @return the recording, which lives until this library is closed
+   */
+  public MemorySegment record(Runnable launches) {
+    try (var arena = Arena.ofConfined()) {
+      check((int) captureBeginHandle.get().invokeExact(stream));
+      var out = arena.allocate(ADDRESS);
+      Throwable failure = null;
+      try {
+        launches.run();
+      } catch (RuntimeException | Error e) {
+        failure = e; // the recording has to end all the same
+      }
+      int code = (int) captureEndHandle.get().invokeExact(stream, out);
+      if (failure != null) {
+        throw failure;
+      }
+      check(code);
+      graphs.add(out.get(ADDRESS, 0));
+      return graphs.getLast();
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** Runs a recording: the same functions with the same pointers and sizes. */
+  public void replay(MemorySegment graph) {
+    try {
+      check((int) graphLaunchHandle.get().invokeExact(stream, graph));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -394,6 +439,10 @@ public final class Library implements Functions, AutoCloseable {
   public void close() {
     if (stream.address() != 0) {
       try {
+        for (var graph : graphs) {
+          check((int) graphDestroyHandle.get().invokeExact(graph));
+        }
+        graphs.clear();
         check((int) streamDestroyHandle.get().invokeExact(stream));
       } catch (Throwable t) {
         throw failed(t);

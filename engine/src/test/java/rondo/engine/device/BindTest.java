@@ -246,7 +246,7 @@ class BindTest {
   }
 
   @ParameterizedTest(name = "on {0}")
-  @ValueSource(strings = {"plain", "cpu"})
+  @ValueSource(strings = {"plain", "cpu", "emulated"})
   void productsReadAndAccumulateViews(String on) {
     var y = g.add(MatMul.linear(x, w));
     var program = Program.slice("test", g, List.of(x, w), List.of(), List.of(y));

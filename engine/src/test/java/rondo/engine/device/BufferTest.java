@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -20,7 +21,7 @@ class BufferTest {
   }
 
   @ParameterizedTest(name = "on {0}")
-  @ValueSource(strings = {"plain", "cpu"})
+  @ValueSource(strings = {"plain", "cpu", "emulated"})
   void aRegionIsZeroCutInOrderAndAligned(String on) {
     try (var device = TestDevices.open(on);
         var region = device.allocate("state", 256 + 12)) {
@@ -31,12 +32,26 @@ class BufferTest {
       device.write(second, 6f, 7, 8);
       assertArrayEquals(new float[] {1, 2, 3, 4, 5}, device.floats(first));
       assertArrayEquals(new float[] {6, 7, 8}, device.floats(second));
-      assertEquals(0, first.memory().address() % 64);
-      assertEquals(256, second.memory().address() - first.memory().address());
+      assertEquals(0, first.pointer().address() % 64);
+      assertEquals(256, second.pointer().address() - first.pointer().address());
       var e = assertThrows(IllegalStateException.class, () -> region.next(TensorType.f32(1)));
       assertEquals("region state: f32[1] at 512 exceeds its 268 bytes", e.getMessage());
       device.zero(first);
       assertArrayEquals(new float[5], device.floats(first));
+    }
+  }
+
+  @Test
+  void memoryOfAGpuIsOutOfJavasReach() {
+    try (var device = TestDevices.open("emulated");
+        var region = device.allocate("state", 256)) {
+      var buffer = region.next(TensorType.f32(2, 2));
+      var e = assertThrows(IllegalStateException.class, buffer::memory);
+      assertEquals(
+          "the memory of f32[2×2] is a GPU's: read and fill it through its device", e.getMessage());
+      device.fill(buffer, memory -> memory.setAtIndex(ValueLayout.JAVA_FLOAT, 3, 5));
+      assertEquals(5, device.scalar(buffer, 3));
+      assertEquals(5, device.read(buffer).getAtIndex(ValueLayout.JAVA_FLOAT, 3));
     }
   }
 
@@ -112,7 +127,7 @@ class BufferTest {
       }
     }
     try (var device = Devices.open("auto", 1)) {
-      assertTrue(device.name().equals("cpu") || device.name().equals("plain"), device.name());
+      assertTrue(List.of("cuda", "cpu", "plain").contains(device.name()), device.name());
       assertEquals(
           Devices.list().stream().takeWhile(r -> !r.name().equals(device.name())).toList(),
           device.passedOver());

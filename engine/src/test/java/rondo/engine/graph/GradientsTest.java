@@ -27,7 +27,7 @@ class GradientsTest {
   private static Stream<Arguments> everywhere() {
     System.out.println("gradients: -Drondo.seed=" + SEED);
     return GradientSamples.cases()
-        .flatMap(c -> Stream.of("plain", "cpu").map(on -> Arguments.of(c, on)));
+        .flatMap(c -> Stream.of("plain", "cpu", "emulated").map(on -> Arguments.of(c, on)));
   }
 
   @ParameterizedTest(name = "{0} on {1}")

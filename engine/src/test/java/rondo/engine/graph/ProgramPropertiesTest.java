@@ -139,7 +139,7 @@ class ProgramPropertiesTest {
   }
 
   @ParameterizedTest(name = "on {0}")
-  @ValueSource(strings = {"plain", "cpu"})
+  @ValueSource(strings = {"plain", "cpu", "emulated"})
   void aPlannedWorkspaceGivesTheSameBitsAsMemoryOfItsOwnForEveryValue(String on) {
     System.out.println("plans: -Drondo.seed=" + SEED);
     try (var device = TestDevices.open(on)) {

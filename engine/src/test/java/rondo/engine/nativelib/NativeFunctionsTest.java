@@ -35,7 +35,22 @@ class NativeFunctionsTest {
         threads,
         n -> {
           try {
-            return Library.open(NativeFile.find("librondo_cpu.so"), n);
+            return Library.open(NativeFile.find("librondo_cpu.so"), 0, n);
+          } catch (IllegalStateException e) {
+            return abort(e.getMessage());
+          }
+        });
+  }
+
+  /**
+   * The GPU's kernels on the processor, opened once; the test is skipped where this build has none.
+   */
+  private static Library emulator() {
+    return OPEN.computeIfAbsent(
+        0,
+        _ -> {
+          try {
+            return Library.open(NativeFile.find("librondo_emulated.so"), 0, 1);
           } catch (IllegalStateException e) {
             return abort(e.getMessage());
           }
@@ -62,6 +77,12 @@ class NativeFunctionsTest {
   @MethodSource("samples")
   void everySampleComesOutAsInFloat64OnTwoThreads(Sample sample) {
     sample.check(library(2));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("samples")
+  void everySampleComesOutAsInFloat64OnTheEmulator(Sample sample) {
+    sample.check(emulator());
   }
 
   /** A large call: it writes all of {@code out}, which was zero. */
@@ -283,7 +304,7 @@ class NativeFunctionsTest {
     library(1); // skips where this build has none
     var file = NativeFile.find("librondo_cpu.so");
     for (int threads : new int[] {-1, 0, 257, Integer.MAX_VALUE}) {
-      var e = assertThrows(IllegalArgumentException.class, () -> Library.open(file, threads));
+      var e = assertThrows(IllegalArgumentException.class, () -> Library.open(file, 0, threads));
       assertTrue(String.valueOf(e.getMessage()).contains("expected 1 to 256"), e.getMessage());
     }
   }
@@ -295,7 +316,8 @@ class NativeFunctionsTest {
     try (var loader = new OtherLoader()) {
       var other = Class.forName(Library.class.getName(), true, loader);
       assertTrue(other != Library.class);
-      var opened = other.getMethod("open", Path.class, int.class).invoke(null, file, 1);
+      var opened =
+          other.getMethod("open", Path.class, int.class, int.class).invoke(null, file, 0, 1);
       other.getMethod("close").invoke(opened);
     } catch (java.io.IOException e) {
       throw new AssertionError(e);
@@ -323,7 +345,7 @@ class NativeFunctionsTest {
   @Test
   void aFileThatIsNoLibraryIsRefusedByName(@TempDir Path folder) throws java.io.IOException {
     var file = Files.writeString(folder.resolve("librondo_cpu.so"), "no library");
-    var e = assertThrows(IllegalStateException.class, () -> Library.open(file, 1));
+    var e = assertThrows(IllegalStateException.class, () -> Library.open(file, 0, 1));
     assertTrue(String.valueOf(e.getMessage()).contains("cannot be loaded"), e.getMessage());
     e = assertThrows(IllegalStateException.class, () -> NativeFile.find("librondo_none.so"));
     assertTrue(String.valueOf(e.getMessage()).contains("not in this build"), e.getMessage());

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import rondo.engine.nativelib.Functions;
+import rondo.engine.nativelib.Library;
 
 /**
  * What every implementation of {@link Functions} must compute: samples of each operation over
@@ -51,7 +52,11 @@ public final class OperationSamples {
               }
 
               @Override
-              public void synchronize() {}
+              public void synchronize() {
+                if (functions instanceof Library library) {
+                  library.synchronize();
+                }
+              }
             });
       }
     }
