@@ -75,6 +75,9 @@ void test_cast(rondo_stream *s)
         uint16_t *out = halves(x, n), *wanted = halves(x, n);
         memset(out, 0, n * 2);
         call(rondo_cast(s, x, RONDO_F32, n, out, RONDO_BF16));
+        /* A NaN must stay one; which one is the device's choice. */
+        for (int64_t i = 0; i < n; i++)
+            if (isnan(from_bf16(out[i])) && isnan(from_bf16(wanted[i]))) out[i] = wanted[i];
         equal("to bf16", out, wanted, n * 2);
         call(rondo_cast(s, out, RONDO_BF16, n, back, RONDO_F32));
         for (int64_t j = 0; j < n; j++) x[j] = from_bf16(out[j]);
