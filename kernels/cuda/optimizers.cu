@@ -38,12 +38,8 @@ __global__ void sum_kernel(const double *partials, int64_t count, float *out)
 
 static int64_t chunk_of(int64_t n, int64_t most_chunks) { return greater(CHUNK, pieces(n, most_chunks)); }
 
-int32_t rondo_sum_squares(rondo_stream *s, const float *x, int64_t n, float *out)
+int32_t device_sum_squares(rondo_stream *s, const float *x, int64_t n, float *out)
 {
-    NEED(sum_squares, s);
-    EXTENT(sum_squares, n, 0);
-    NEED(sum_squares, out);
-    if (n > 0) NEED(sum_squares, x);
     int64_t chunk = chunk_of(n, PARTIALS), chunks = pieces(n, chunk);
     double *partials = s->partials;
     if (n > 0) LAUNCH(squares_kernel, (unsigned) chunks, THREADS, 0, s->stream, x, n, chunk, partials);
@@ -59,11 +55,8 @@ __global__ void clip_kernel(const float *sum_squares, float max_norm, float *out
     out[1] = max_norm <= 0 || factor > 1 ? 1 : factor;
 }
 
-int32_t rondo_clip_factor(rondo_stream *s, const float *sum_squares, float max_norm, float *out)
+int32_t device_clip_factor(rondo_stream *s, const float *sum_squares, float max_norm, float *out)
 {
-    NEED(clip_factor, s);
-    NEED(clip_factor, sum_squares);
-    NEED(clip_factor, out);
     LAUNCH(clip_kernel, 1, 1, 0, s->stream, sum_squares, max_norm, out);
     return launched(s, "rondo_clip_factor");
 }
@@ -82,18 +75,9 @@ __global__ void adamw_kernel(float *p, const float *g, float *m, float *v, const
     }
 }
 
-int32_t rondo_adamw(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
+int32_t device_adamw(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
     float beta1, float beta2, float eps, float weight_decay)
 {
-    NEED(adamw, s);
-    EXTENT(adamw, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(adamw, p);
-    NEED(adamw, g);
-    NEED(adamw, m);
-    NEED(adamw, v);
-    NEED(adamw, control);
-    NEED(adamw, clip);
     LAUNCH(adamw_kernel, blocks_for(n, THREADS), THREADS, 0, s->stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay);
     return launched(s, "rondo_adamw");
 }
@@ -109,15 +93,8 @@ __global__ void momentum_kernel(float *m, const float *g, const float *clip, int
     }
 }
 
-int32_t rondo_muon_momentum(rondo_stream *s, float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)
+int32_t device_muon_momentum(rondo_stream *s, float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)
 {
-    NEED(muon_momentum, s);
-    EXTENT(muon_momentum, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(muon_momentum, m);
-    NEED(muon_momentum, g);
-    NEED(muon_momentum, clip);
-    NEED(muon_momentum, u);
     LAUNCH(momentum_kernel, blocks_for(n, THREADS), THREADS, 0, s->stream, m, g, clip, n, momentum, u);
     return launched(s, "rondo_muon_momentum");
 }
@@ -132,16 +109,8 @@ __global__ void normalize_kernel(const float *x, int64_t n, int64_t chunk, const
     for (int64_t i = start + threadIdx.x; i < end; i += THREADS) put(out + matrix + i, factor * x[matrix + i]);
 }
 
-int32_t rondo_normalize_matrices(rondo_stream *s, const float *x, int64_t batch, int64_t n, float eps, void *out, int32_t out_type)
+int32_t device_normalize_matrices(rondo_stream *s, const float *x, int64_t batch, int64_t n, float eps, void *out, int32_t out_type)
 {
-    NEED(normalize_matrices, s);
-    EXTENT(normalize_matrices, batch, 0);
-    EXTENT(normalize_matrices, n, 0);
-    REQUIRE(out_type == RONDO_F32 || out_type == RONDO_BF16,
-        "rondo_normalize_matrices: out_type is %d, expected f32 (0) or bf16 (1)", out_type);
-    if (batch == 0 || n == 0) return RONDO_OK;
-    NEED(normalize_matrices, x);
-    NEED(normalize_matrices, out);
     /* Matrices go in groups, because there are PARTIALS partial sums; chunks depend on n alone. */
     int64_t chunk = chunk_of(n, 256), chunks = pieces(n, chunk), group = PARTIALS / chunks;
     double *partials = s->partials;
@@ -166,16 +135,9 @@ template <class T> __global__ void apply_kernel(float *p, const T *o, const floa
     for (int64_t i = first_index(); i < n; i += index_step()) p[i] = p[i] * keep - rate * get(o[i]);
 }
 
-int32_t rondo_muon_apply(rondo_stream *s, float *p, const void *o, int32_t o_type, const float *control, int64_t n, float scale,
+int32_t device_muon_apply(rondo_stream *s, float *p, const void *o, int32_t o_type, const float *control, int64_t n, float scale,
     float weight_decay)
 {
-    NEED(muon_apply, s);
-    EXTENT(muon_apply, n, 0);
-    REQUIRE(o_type == RONDO_F32 || o_type == RONDO_BF16, "rondo_muon_apply: o_type is %d, expected f32 (0) or bf16 (1)", o_type);
-    if (n == 0) return RONDO_OK;
-    NEED(muon_apply, p);
-    NEED(muon_apply, o);
-    NEED(muon_apply, control);
     if (o_type == RONDO_F32) {
         const float *from = (const float *) o;
         LAUNCH(apply_kernel<float>, blocks_for(n, THREADS), THREADS, 0, s->stream, p, from, control, n, scale, weight_decay);
