@@ -62,6 +62,12 @@ final class PlanCommand extends Work {
       description = "Recurrences with gradient, at most.")
   private @Nullable Integer backprop;
 
+  @Option(
+      names = "--precision",
+      paramLabel = "f32|bf16",
+      description = "Of activations; weights, gradients and moments are f32 (default: f32).")
+  private @Nullable String precision;
+
   @Option(names = "--steps", paramLabel = "N", description = "Optimiser steps of the run.")
   private @Nullable Integer steps;
 
@@ -130,6 +136,7 @@ final class PlanCommand extends Work {
     override(overrides, "depth.mean", recurrences);
     override(overrides, "depth.backprop", backprop);
     override(overrides, "steps", steps);
+    override(overrides, "precision", precision);
     override(overrides, "depth.curriculum.curve", curriculum);
     if (fraction != null) {
       overrides.add("depth.curriculum.steps="); // in its place
@@ -205,7 +212,8 @@ final class PlanCommand extends Work {
           "--recurrences, --backprop and --curriculum: " + subject.name + " has a fixed depth");
     }
     var optimizer = from == null ? Recipe.defaultOptimizer() : from.optimizer();
-    return StepPlan.of(Model.of(config), rows, time, depth, optimizer);
+    var activations = from == null ? Precision.parse("--precision", precision) : from.activations();
+    return StepPlan.of(Model.of(config), rows, time, depth, optimizer, activations);
   }
 
   private static int given(@Nullable Integer option, int otherwise) {

@@ -21,6 +21,7 @@ import rondo.optim.Schedule;
  * @param randomInit whether weights start at random instead of being read
  * @param out folder of checkpoints and metrics
  * @param clip global gradient norm; 0 for no clipping
+ * @param activations f32 or bf16; masters, moments and gradients are f32
  * @param values everything as written, flat, for comparison at a resume
  */
 public record Recipe(
@@ -36,6 +37,7 @@ public record Recipe(
     OptimizerConfig optimizer,
     Schedule schedule,
     double clip,
+    DType activations,
     CheckpointPolicy checkpoint,
     long seed,
     Map<String, String> values) {
@@ -102,6 +104,7 @@ public record Recipe(
     return RecipeReader.optimizer(new Section("optimizer", Map.of()));
   }
 
+  /** f32 or bf16. */
   static DType precision(String word) {
     return word.equals("bf16") ? DType.BF16 : DType.F32;
   }

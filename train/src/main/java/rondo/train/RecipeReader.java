@@ -38,10 +38,7 @@ final class RecipeReader {
       throw batch.wrong("micro", micro, "a divisor of the " + sequences + " sequences");
     }
     batch.end();
-    root.word("precision", "f32", "f32", "bf16");
-    if ("bf16".equals(root.get("precision"))) {
-      throw root.wrong("precision", "bf16", "f32: bf16 activations need a GPU device");
-    }
+    var activations = Recipe.precision(root.word("precision", "f32", "f32", "bf16"));
     var checkpoint = root.section("checkpoint");
     var policy =
         new Recipe.CheckpointPolicy(checkpoint.count("every", 1000), checkpoint.count("keep", 3));
@@ -60,6 +57,7 @@ final class RecipeReader {
             optimizer(root.section("optimizer")),
             schedule(root.section("schedule"), steps),
             root.notNegative("clip", 1),
+            activations,
             policy,
             root.whole("seed", 74),
             RecipeYaml.flat(values));

@@ -104,6 +104,7 @@ public final class Trainer implements AutoCloseable {
               .formatted(found.data(), session.fingerprints));
     }
     WeightFiles.load(folder, session.weights);
+    session.working.refresh();
     Checkpoints.readMoments(folder, session);
     session.batches.seek(found.state().cursor());
     state = found.state();
@@ -245,6 +246,7 @@ public final class Trainer implements AutoCloseable {
     check("loss", loss);
     double factor = recipe.schedule().factor(state.step());
     session.optimizer.update(state.step(), factor);
+    session.working.refresh();
     double norm = session.optimizer.gradientNorm();
     check("gradient norm", norm);
     double seconds = (System.nanoTime() - started) / 1e9;

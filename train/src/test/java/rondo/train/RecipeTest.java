@@ -45,7 +45,7 @@ class RecipeTest {
           steps=2.5                      | expected a whole number of at least 1
           batch.micro=3                  | batch.micro: 3: expected a divisor of the 4 sequences
           depth.sampler=poisson          | expected lognormal-poisson or fixed
-          precision=bf16                 | bf16 activations need a GPU device
+          precision=fp16                 | f32 or bf16
           schedule.warmup.fraction=1.5   | a number from 0 to 1
           optimizer.name=sgd             | expected muon or adamw
           data.train=[]                  | at least one {path: …}
