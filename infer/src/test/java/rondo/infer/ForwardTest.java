@@ -80,7 +80,7 @@ class ForwardTest {
     "huginn,plain,F32", "huginn,cpu,F32", "huginn,emulated,BF16"
   })
   void logitsStatesAndLossAreTheGoldenOnes(String name, String on, DType type) {
-    double within = type == DType.F32 ? 1e-5 : 3e-2;
+    double within = type == DType.F32 ? 1e-5 : 6e-2;
     var folder = golden(name);
     try (var device = device(on);
         var weights = WeightFiles.load(folder, device);
