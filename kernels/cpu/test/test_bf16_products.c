@@ -1,5 +1,5 @@
 /*
- * test_bf16_products.c: bf16 products in every layout, products of few rows, against loops in double. Where a
+ * test_bf16_products.c: bf16 products in every layout, products of few rows, and weights of 8 bits, against loops in double. Where a
  * GPU library multiplies by cuBLASLt, here a stand-in, it must have been called.
  */
 #include <dlfcn.h>
@@ -203,4 +203,84 @@ void test_few_rows(rondo_stream *s)
             one(s, q);
         }
     one(s, (struct product){.batch = 1, .m = 5, .n = 9, .tb = 1, .type_a = 1, .type_b = 1, .alpha = 1, .beta = 2});
+}
+
+/* The value of an e4m3 code by its definition. */
+static double e4m3(int code)
+{
+    int exponent = code >> 3 & 15, fraction = code & 7;
+    double size = exponent ? ldexp(8 + fraction, exponent - 10) : ldexp(fraction, -9);
+    return code & 0x80 ? -size : size;
+}
+
+/* The code nearest to v, the even one of two. */
+static int nearest(double v, int type)
+{
+    if (type == RONDO_I8) return (int) rint(fmax(-127, fmin(127, v)));
+    int best = 0;
+    for (int code = 1; code < 0x7f; code++) {
+        double nearer = fabs(fabs(v) - e4m3(best)) - fabs(fabs(v) - e4m3(code));
+        if (nearer > 0 || (nearer == 0 && code % 2 == 0)) best = code;
+    }
+    return v < 0 ? best | 0x80 : best;
+}
+
+void test_eight_bits(rondo_stream *s)
+{
+    const int64_t shapes[][3] = {{1, 1, 1}, {1, 5, 15}, {2, 7, 16}, {3, 64, 130}, {4, 9, 520}, {5, 3, 17}, {8, 10, 4500}, {9, 21, 33},
+        {15, 6, 256}, {16, 8, 96}, {17, 12, 48}, {40, 5, 100}};
+    int skipped = 0;
+    for (int i = 0; i < COUNT(shapes); i++)
+        for (int type = RONDO_I8; type <= RONDO_E4M3; type++) {
+            int64_t rows = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
+            double most = type == RONDO_I8 ? 127 : 448;
+            float *w = floats(n * k), *scale = floats(n), *x = floats(rows * k), *y = floats(rows * n);
+            uint8_t *q = malloc(n * k), *wanted_q = malloc(n * k);
+            double *wanted = doubles(rows * n);
+            if (i == 1) memset(w, 0, k * sizeof(float));
+            /* A row whose scale is 1: ties, the smallest steps, and one of wide range. */
+            const float ties[] = {0.5f, 1.5f, -2.5f, 126.5f, 0x1p-10f, 0x3p-10f, -0x1.8p-8f, 0x1.fp-7f, 17, 19, -27, 436, 0x1p-30f};
+            for (int t = 0; i == 3 && t < COUNT(ties); t++) w[t] = type == RONDO_I8 && fabsf(ties[t]) > 127 ? 3.5f : ties[t];
+            if (i == 3) w[COUNT(ties)] = (float) -most;
+            for (int64_t p = 0; i == 4 && p < k; p++) w[p] *= (float) exp(-0.1 * p);
+            call(rondo_quantize_rows(s, w, n, k, q, type, scale));
+            for (int64_t j = 0; j < n; j++) {
+                float top = 0;
+                for (int64_t p = 0; p < k; p++) top = fmaxf(top, fabsf(w[j * k + p]));
+                float unit = top / (float) most;
+                equal("scale", &scale[j], &unit, 4);
+                for (int64_t p = 0; p < k; p++) wanted_q[j * k + p] = (uint8_t) nearest(top > 0 ? (double) w[j * k + p] / unit : 0, type);
+            }
+            equal(type == RONDO_I8 ? "int8 weights" : "e4m3 weights", q, wanted_q, n * k);
+            for (int half = 0; half < 2; half++) {
+                uint16_t *narrow_x = halves(x, rows * k), *narrow_y = halves(y, rows * n);
+                for (int64_t e = 0; half && e < rows * k; e++) x[e] = from_bf16(narrow_x[e]);
+                for (int64_t r = 0; r < rows; r++)
+                    for (int64_t j = 0; j < n; j++) {
+                        double sum = 0;
+                        for (int64_t p = 0; p < k; p++)
+                            sum += (double) x[r * k + p] * (type == RONDO_I8 ? (int8_t) q[j * k + p] : e4m3(q[j * k + p]));
+                        wanted[r * n + j] = scale[j] * sum;
+                    }
+                int32_t code = half ? rondo_quantized_linear(s, RONDO_BF16, narrow_x, rows, q, type, scale, n, k, narrow_y)
+                                    : rondo_quantized_linear(s, RONDO_F32, x, rows, q, type, scale, n, k, y);
+                if (half && code == RONDO_UNSUPPORTED) skipped = 1;
+                else {
+                    call(code);
+                    for (int64_t e = 0; half && e < rows * n; e++) y[e] = from_bf16(narrow_y[e]);
+                    check(half ? "bf16 rows" : "f32 rows", y, wanted, rows * n, half ? 6e-3 : 5e-5);
+                }
+                free(narrow_x), free(narrow_y);
+            }
+            free(w), free(scale), free(x), free(y), free(q), free(wanted_q), free(wanted);
+        }
+    if (skipped) printf("    rows of bf16: skipped, this library has them not\n");
+    /* What is no number shows in the scale, and so in every product. */
+    float wrong[] = {1, NAN, 2, 3, INFINITY, 4}, scale[2], one_row[] = {1, 1, 1}, y[2];
+    uint8_t q[6];
+    for (int type = RONDO_I8; type <= RONDO_E4M3; type++) {
+        call(rondo_quantize_rows(s, wrong, 2, 3, q, type, scale));
+        call(rondo_quantized_linear(s, RONDO_F32, one_row, 1, q, type, scale, 2, 3, y));
+        if (!isnan(y[0]) || !isnan(y[1])) printf("    a row that is no number gives %g, %g\n", y[0], y[1]), failures++;
+    }
 }
