@@ -6,6 +6,7 @@
  * extents, any leading dimension. A symmetric result computes the tiles on and below the diagonal and writes both halves. Batch
  * entries go to the grid's z. Traffic: each operand once per 64 rows or columns of out.
  */
+#include "cublaslt.h"
 #include "product.h"
 
 constexpr int TILE = 64, DEPTH = 16, SUMS = 4, THREADS = (TILE / SUMS) * (TILE / SUMS), PAD = 4;
@@ -113,8 +114,9 @@ static int32_t ordinary_product(rondo_stream *s, const Product &p)
 /*
  * The one choice, by type and shape alone.
  *   Few rows by a transposed b: our own, which reads the weights once at the memory's speed.
- *   bf16 by bf16 and symmetric: our own, which computes half of the tiles.
- *   The rest: bf16 by bf16 on the tensor cores, else the ordinary cores.
+ *   bf16 by bf16 and symmetric: our own, which computes half of the tiles. cuBLASLt would compute all of them.
+ *   Both operands of one type: cuBLASLt where it is and takes the product.
+ *   The rest, and everything without cuBLASLt: bf16 by bf16 on the tensor cores, else the ordinary cores.
  */
 static int32_t multiply(rondo_stream *s, const Product &p)
 {
@@ -122,6 +124,11 @@ static int32_t multiply(rondo_stream *s, const Product &p)
     if (p.m <= FEW_ROWS && !p.a.transposed && p.b.transposed && !p.symmetric) {
         few_rows_product(s, p);
         return RONDO_OK;
+    }
+    if (s->cublaslt && p.a.type == p.b.type && !(both_bf16 && p.symmetric)) {
+        bool done = false;
+        int32_t code = cublaslt_product(s, p, &done);
+        if (code != RONDO_OK || done) return code;
     }
     if (!both_bf16) return ordinary_product(s, p);
     tensor_product(s, p);
