@@ -204,7 +204,10 @@ final class PlanCommand extends Work {
           from != null
               ? from.depth().curriculum().peak()
               : given(recurrences, recurrent.meanRecurrence());
-      int cap = from != null ? from.depth().backprop() : given(backprop, recurrent.backpropDepth());
+      int cap =
+          from != null
+              ? from.depth().backprop().peak()
+              : given(backprop, recurrent.backpropDepth());
       int tracked = Math.min(mean, cap);
       depth = new Depth(mean - tracked, tracked);
     } else if (recurrences != null || backprop != null || curriculum != null || fraction != null) {
@@ -230,7 +233,7 @@ final class PlanCommand extends Work {
           from.steps(),
           from.accumulation() * pass,
           depth.curriculum(),
-          depth.backprop());
+          depth.backprop().peak());
     }
     if (steps == null) {
       if (curriculum != null || fraction != null || tokensPerStep != null) {

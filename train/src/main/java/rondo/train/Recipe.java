@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.DType;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
+import rondo.optim.BackpropSchedule;
 import rondo.optim.Curriculum;
 import rondo.optim.OptimizerConfig;
 import rondo.optim.Schedule;
@@ -67,11 +68,15 @@ public record Recipe(
   /**
    * How depth is drawn.
    *
-   * @param backprop most recurrences that are tracked
+   * @param backprop most recurrences that are tracked, over the steps
    * @param randomState whether the initial state is noise; else zero
    */
   public record DepthPolicy(
-      Curriculum curriculum, int backprop, DepthSampler sampler, boolean randomState, Keep keep) {}
+      Curriculum curriculum,
+      BackpropSchedule backprop,
+      DepthSampler sampler,
+      boolean randomState,
+      Keep keep) {}
 
   /**
    * When the run's state is written.

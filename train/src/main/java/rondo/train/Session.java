@@ -101,7 +101,8 @@ final class Session implements AutoCloseable {
         }
         case RecurrentModel m -> {
           var depth = recipe.depth();
-          int tracked = Math.min(depth.backprop(), depth.curriculum().peak());
+          int tracked =
+              depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
           var plan =
               new DepthPlan(
                   m,
@@ -162,7 +163,7 @@ final class Session implements AutoCloseable {
     }
     // What is saved says what it was trained for.
     return config instanceof RecurrentConfig r
-        ? r.withRecurrence(recipe.depth().curriculum().peak(), recipe.depth().backprop())
+        ? r.withRecurrence(recipe.depth().curriculum().peak(), recipe.depth().backprop().peak())
         : config;
   }
 

@@ -221,6 +221,7 @@ public final class Trainer implements AutoCloseable {
   private StepReport takeStep() {
     long started = System.nanoTime();
     int mean = recipe.depth().curriculum().mean(state.step());
+    int backprop = recipe.depth().backprop().most(state.step());
     var step = session.step;
     device.zero(session.weights.layout().all(session.gradients));
     double loss = 0;
@@ -231,8 +232,7 @@ public final class Trainer implements AutoCloseable {
     long micro = state.micro();
     int accumulation = recipe.accumulation();
     for (int i = 0; i < accumulation; i++, micro++) {
-      var depth =
-          recipe.depth().sampler().draw(mean, recipe.depth().backprop(), recipe.seed(), micro);
+      var depth = recipe.depth().sampler().draw(mean, backprop, recipe.seed(), micro);
       session.batches.next(tokens, targets);
       device.write(step.tokens(), tokens);
       device.write(step.targets(), targets);
