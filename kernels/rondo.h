@@ -41,13 +41,19 @@ typedef struct rondo_stream rondo_stream;
 
 enum { RONDO_OK = 0, RONDO_INVALID = 1, RONDO_UNSUPPORTED = 2, RONDO_NO_MEMORY = 3, RONDO_DEVICE_ERROR = 4 };
 
-/* Element types. bf16 is carried as uint16_t. Operations without a type argument take f32. */
-enum { RONDO_F32 = 0, RONDO_BF16 = 1, RONDO_I32 = 2, RONDO_I64 = 3 };
+/*
+ * Element types. bf16 is carried as uint16_t, e4m3 (arXiv 2209.05433, without infinities) as uint8_t.
+ *
+ * "type" is the element type of the activations of an operation: what is const void * or void * without a type of its own. It is
+ * f32 everywhere and, on a GPU, also bf16: sums, softmax and norms are f32 inside, and so are gains, biases, statistics, losses and
+ * the gradients of parameters. A CPU answers RONDO_UNSUPPORTED to bf16 activations.
+ */
+enum { RONDO_F32 = 0, RONDO_BF16 = 1, RONDO_I32 = 2, RONDO_I64 = 3, RONDO_I8 = 4, RONDO_E4M3 = 5 };
 
 /* ---- the library ------------------------------------------------------------------------------------------------------- */
 
 /* Raised whenever a signature below changes: Java refuses a library of another number. */
-#define RONDO_CONTRACT 2
+#define RONDO_CONTRACT 3
 RONDO_API int32_t rondo_contract(void);
 
 /* One line for people: what this library runs on and with which instructions, e.g. "cpu: avx2+fma". Static storage. */
@@ -67,7 +73,21 @@ RONDO_API int32_t rondo_stream_synchronize(rondo_stream *s);
 RONDO_API int32_t rondo_allocate(rondo_stream *s, int64_t bytes, void **memory);
 RONDO_API int32_t rondo_release(rondo_stream *s, void *memory, int64_t bytes);
 
-/* Between any two addresses, host or device. */
+/* Page-locked memory of the host, from and to which a GPU copies while the caller goes on. Zeroed. */
+RONDO_API int32_t rondo_allocate_staging(rondo_stream *s, int64_t bytes, void **memory);
+RONDO_API int32_t rondo_release_staging(rondo_stream *s, void *memory, int64_t bytes);
+
+/* Bytes of the device's memory: free now, and in all. */
+RONDO_API int32_t rondo_memory(rondo_stream *s, int64_t *unused, int64_t *total);
+
+/* The seconds that the stream's work between the two calls took by the device's own clock; end waits for it. */
+RONDO_API int32_t rondo_timer_begin(rondo_stream *s);
+RONDO_API int32_t rondo_timer_end(rondo_stream *s, double *seconds);
+
+/*
+ * Between any two addresses, host or device. Memory of the host may be reused when the call returns; staging memory only after the
+ * next rondo_stream_synchronize.
+ */
 RONDO_API int32_t rondo_copy(rondo_stream *s, const void *from, void *to, int64_t bytes);
 RONDO_API int32_t rondo_zero(rondo_stream *s, void *memory, int64_t bytes);
 
@@ -84,17 +104,21 @@ RONDO_API int32_t rondo_graph_destroy(rondo_graph *graph);
 /* ---- elementwise -------------------------------------------------------------------------------------------------------- */
 
 /* out = a + b. In place: out may be a or b. */
-RONDO_API int32_t rondo_add(rondo_stream *s, const float *a, const float *b, int64_t n, float *out);
+RONDO_API int32_t rondo_add(rondo_stream *s, int32_t type, const void *a, const void *b, int64_t n, void *out);
 
 /* out = factor * x. In place allowed. */
-RONDO_API int32_t rondo_scale(rondo_stream *s, const float *x, float factor, int64_t n, float *out);
+RONDO_API int32_t rondo_scale(rondo_stream *s, int32_t type, const void *x, float factor, int64_t n, void *out);
 
 /* f32 <-> bf16, round to nearest even (NaN stays NaN). */
 RONDO_API int32_t rondo_cast(rondo_stream *s, const void *x, int32_t from, int64_t n, void *out, int32_t to);
 
+/* out[0] = the index of the first element that is infinite or no number, or -1. */
+RONDO_API int32_t rondo_first_nonfinite(rondo_stream *s, int32_t type, const void *x, int64_t n, int64_t *out);
+
 /* x: [rows, 2*width], gate half first. y = silu(gate) * up: [rows, width]. (SwiGLU, arXiv 2002.05202.) */
-RONDO_API int32_t rondo_gated_silu(rondo_stream *s, const float *x, int64_t rows, int64_t width, float *y);
-RONDO_API int32_t rondo_gated_silu_grad(rondo_stream *s, const float *x, const float *dy, int64_t rows, int64_t width, float *dx);
+RONDO_API int32_t rondo_gated_silu(rondo_stream *s, int32_t type, const void *x, int64_t rows, int64_t width, void *y);
+RONDO_API int32_t rondo_gated_silu_grad(rondo_stream *s, int32_t type, const void *x, const void *dy, int64_t rows, int64_t width,
+    void *dx);
 
 /* ---- products ----------------------------------------------------------------------------------------------------------- */
 
@@ -111,15 +135,27 @@ RONDO_API int32_t rondo_matmul(rondo_stream *s, int64_t batch, int64_t m, int64_
     int64_t b_ld, int64_t b_step, float beta, const void *c, int64_t c_ld, int64_t c_step, void *out, int32_t out_type,
     int64_t out_ld, int64_t out_step, int32_t symmetric);
 
+/*
+ * Weights of 8 bits: scale[i] = max |w[i, :]| / 127 (int8) or / 448 (e4m3), q[i, :] = w[i, :] / scale[i] to the nearest, ties to
+ * even; a row of zeros has scale 0. w [rows, width] f32, q of q_type (i8 or e4m3), scale [rows] f32.
+ */
+RONDO_API int32_t rondo_quantize_rows(rondo_stream *s, const float *w, int64_t rows, int64_t width, void *q, int32_t q_type,
+    float *scale);
+
+/* y[r, i] = scale[i] * sum over j of x[r, j] * q[i, j]: x [rows, k] of type, q [n, k] as rondo_quantize_rows wrote it, y [rows, n]
+ * of type. Meant for the few rows of decoding: q is read once per 16 rows. */
+RONDO_API int32_t rondo_quantized_linear(rondo_stream *s, int32_t type, const void *x, int64_t rows, const void *q, int32_t q_type,
+    const float *scale, int64_t n, int64_t k, void *y);
+
 /* ---- tokens in ---------------------------------------------------------------------------------------------------------- */
 
-/* y[r, :] = scale * table[tokens[r], :]; table [vocab, width] of table_type, y f32. A token outside 0..vocab-1 is RONDO_INVALID. */
-RONDO_API int32_t rondo_embedding(rondo_stream *s, const void *table, int32_t table_type, const int32_t *tokens, int64_t rows,
-    int64_t width, int64_t vocab, float scale, float *y);
+/* y[r, :] = scale * table[tokens[r], :]; table [vocab, width] of table_type, y of type. A token outside 0..vocab-1 is RONDO_INVALID. */
+RONDO_API int32_t rondo_embedding(rondo_stream *s, int32_t type, const void *table, int32_t table_type, const int32_t *tokens,
+    int64_t rows, int64_t width, int64_t vocab, float scale, void *y);
 
 /* dtable[tokens[r], :] += scale * dy[r, :]; accumulate = 0 clears dtable first. Deterministic. */
-RONDO_API int32_t rondo_embedding_grad(rondo_stream *s, const int32_t *tokens, const float *dy, int64_t rows, int64_t width,
-    int64_t vocab, float scale, int32_t accumulate, float *dtable);
+RONDO_API int32_t rondo_embedding_grad(rondo_stream *s, int32_t type, const int32_t *tokens, const void *dy, int64_t rows,
+    int64_t width, int64_t vocab, float scale, int32_t accumulate, float *dtable);
 
 /* ---- norms -------------------------------------------------------------------------------------------------------------- */
 
@@ -129,47 +165,47 @@ RONDO_API int32_t rondo_embedding_grad(rondo_stream *s, const int32_t *tokens, c
  * sum and y are never the same.
  * (RMSNorm, arXiv 1910.07467.)
  */
-RONDO_API int32_t rondo_rms_norm(rondo_stream *s, const float *x, const float *residual, const float *gain, float eps,
-    int64_t rows, int64_t width, float *sum, float *y, float *rstd);
+RONDO_API int32_t rondo_rms_norm(rondo_stream *s, int32_t type, const void *x, const void *residual, const float *gain, float eps,
+    int64_t rows, int64_t width, void *sum, void *y, float *rstd);
 
 /*
  * x is what was normed (the sum above). xhat = x*rstd, g = dy*gain: dx = rstd*(g - xhat*mean(g*xhat)) + carry,
  * dgain (+)= sum over rows of dy*xhat. carry or null; dgain [width] or null (with it, width is at most 4194304). In place:
  * dx may be dy or carry.
  */
-RONDO_API int32_t rondo_rms_norm_grad(rondo_stream *s, const float *x, const float *gain, const float *rstd, const float *dy,
-    const float *carry, int64_t rows, int64_t width, float *dx, int32_t accumulate_dgain, float *dgain);
+RONDO_API int32_t rondo_rms_norm_grad(rondo_stream *s, int32_t type, const void *x, const float *gain, const float *rstd,
+    const void *dy, const void *carry, int64_t rows, int64_t width, void *dx, int32_t accumulate_dgain, float *dgain);
 
 /* ---- queries, keys, values ----------------------------------------------------------------------------------------------
- * qkv is [rows, (heads + 2*kv_heads) * head_dim]: all query heads, then key heads, then value heads. The three functions below
- * change queries and keys and leave values alone; each may work in place (out = qkv), else values are copied. Gradients of
- * parameters are sums over rows, for which (heads + kv_heads) * head_dim is at most 4194304.
+ * qkv is [rows, (heads + 2*kv_heads) * head_dim]: all query heads, then key heads, then value heads. The functions below change
+ * queries and keys and leave values alone; values are copied where the result is elsewhere. Gradients of parameters are sums over
+ * rows, for which (heads + kv_heads) * head_dim is at most 4194304.
  */
-
-/* q += bias[0 .. heads*head_dim), k += bias[heads*head_dim .. (heads+kv_heads)*head_dim). */
-RONDO_API int32_t rondo_qk_bias(rondo_stream *s, const float *qkv, const float *bias, int64_t rows, int64_t heads,
-    int64_t kv_heads, int64_t head_dim, float *out);
-/* dbias (+)= column sums of the query and key columns of dout. */
-RONDO_API int32_t rondo_qk_bias_grad(rondo_stream *s, const float *dout, int64_t rows, int64_t heads, int64_t kv_heads,
-    int64_t head_dim, int32_t accumulate, float *dbias);
-
-/* RMSNorm of the whole query part (heads*head_dim wide) and of the whole key part (kv_heads*head_dim wide); rstd [rows, 2] or
- * null: of queries, of keys. (OLMo 2, arXiv 2501.00656.) */
-RONDO_API int32_t rondo_qk_norm(rondo_stream *s, const float *qkv, const float *q_gain, const float *k_gain, float eps,
-    int64_t rows, int64_t heads, int64_t kv_heads, int64_t head_dim, float *out, float *rstd);
-/* dqkv may be dout. dq_gain, dk_gain or null (both). */
-RONDO_API int32_t rondo_qk_norm_grad(rondo_stream *s, const float *qkv, const float *q_gain, const float *k_gain,
-    const float *rstd, const float *dout, int64_t rows, int64_t heads, int64_t kv_heads, int64_t head_dim, float *dqkv,
-    int32_t accumulate_gains, float *dq_gain, float *dk_gain);
 
 /*
- * Rotates each pair of every query and key head by the angle of its position. table [table_rows, head_dim/2, 2]: cos, sin;
- * positions [rows], each in 0..table_rows-1 (else RONDO_INVALID). interleaved: pairs (2j, 2j+1), else (j, j + head_dim/2).
- * inverse: rotates by minus the angle, which is the gradient. head_dim is even and at most 65536. (RoPE, arXiv 2104.09864.)
+ * out = rotate(norm(qkv + bias)), each part of which is optional but the last, in one pass.
+ *
+ * bias [(heads + kv_heads) * head_dim] or null. q_gain [heads*head_dim] and k_gain [kv_heads*head_dim], or both null: RMSNorm of the
+ * whole query part and of the whole key part (OLMo 2, arXiv 2501.00656); rstd [rows, 2] or null: of queries, of keys. Bias and gains
+ * together are RONDO_UNSUPPORTED.
+ *
+ * Rotates each pair of every query and key head by the angle of its position (RoPE, arXiv 2104.09864). table [table_rows,
+ * head_dim/2, 2]: cos, sin; positions [rows], each in 0..table_rows-1 (else RONDO_INVALID). interleaved: pairs (2j, 2j+1), else
+ * (j, j + head_dim/2). inverse: rotates by minus the angle, which is the gradient (then without bias and gains). head_dim is even
+ * and at most 65536. In place (out = qkv) allowed.
  */
-RONDO_API int32_t rondo_rotary(rondo_stream *s, const float *qkv, const int32_t *positions, const float *table,
-    int64_t table_rows, int64_t rows, int64_t heads, int64_t kv_heads, int64_t head_dim, int32_t interleaved, int32_t inverse,
-    float *out);
+RONDO_API int32_t rondo_rotary(rondo_stream *s, int32_t type, const void *qkv, const float *bias, const float *q_gain,
+    const float *k_gain, float eps, const int32_t *positions, const float *table, int64_t table_rows, int64_t rows, int64_t heads,
+    int64_t kv_heads, int64_t head_dim, int32_t interleaved, int32_t inverse, void *out, float *rstd);
+
+/* dbias (+)= column sums of the query and key columns of d, the gradient before the rotation. */
+RONDO_API int32_t rondo_qk_bias_grad(rondo_stream *s, int32_t type, const void *d, int64_t rows, int64_t heads, int64_t kv_heads,
+    int64_t head_dim, int32_t accumulate, float *dbias);
+
+/* d is the gradient before the rotation; dqkv may be d. dq_gain, dk_gain or null (both). */
+RONDO_API int32_t rondo_qk_norm_grad(rondo_stream *s, int32_t type, const void *qkv, const float *q_gain, const float *k_gain,
+    const float *rstd, const void *d, int64_t rows, int64_t heads, int64_t kv_heads, int64_t head_dim, void *dqkv,
+    int32_t accumulate_gains, float *dq_gain, float *dk_gain);
 
 /* ---- attention ----------------------------------------------------------------------------------------------------------
  * Causal, grouped-query: query head h reads key/value head h / (heads / kv_heads). Never materialises time x time. What a query
@@ -179,20 +215,22 @@ RONDO_API int32_t rondo_rotary(rondo_stream *s, const float *qkv, const int32_t 
 /* qkv [batch, time, ...] as above; out [batch, time, heads*head_dim]; lse [batch, heads, time] or null: the log-sum-exp of the
  * scaled scores. head_dim is at most 256, heads / kv_heads at most 256. (Online softmax, arXiv 1805.02867; FlashAttention, arXiv
  * 2205.14135.) */
-RONDO_API int32_t rondo_attention(rondo_stream *s, const float *qkv, int64_t batch, int64_t time, int64_t heads,
-    int64_t kv_heads, int64_t head_dim, float scale, float *out, float *lse);
-/* Recomputes the probabilities from lse. dqkv [batch, time, ...] holds dq, dk and dv. head_dim is at most 256. */
-RONDO_API int32_t rondo_attention_grad(rondo_stream *s, const float *qkv, const float *out, const float *lse,
-    const float *dout, int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, float *dqkv);
+RONDO_API int32_t rondo_attention(rondo_stream *s, int32_t type, const void *qkv, int64_t batch, int64_t time, int64_t heads,
+    int64_t kv_heads, int64_t head_dim, float scale, void *out, float *lse);
+/* Recomputes the probabilities from lse. dqkv [batch, time, ...] holds dq, dk and dv; scratch [batch, heads, time]. head_dim is at
+ * most 256. */
+RONDO_API int32_t rondo_attention_grad(rondo_stream *s, int32_t type, const void *qkv, const void *out, const float *lse,
+    const void *dout, int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, float *scratch,
+    void *dqkv);
 
 /* cache [batch, capacity, 2, kv_heads*head_dim]: keys then values. Row t of sequence b goes to slot start[b] + t;
  * start[b] + time <= capacity (else RONDO_INVALID). */
-RONDO_API int32_t rondo_cache_append(rondo_stream *s, const float *qkv, const int32_t *start, int64_t batch, int64_t time,
-    int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float *cache);
+RONDO_API int32_t rondo_cache_append(rondo_stream *s, int32_t type, const void *qkv, const int32_t *start, int64_t batch,
+    int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, void *cache);
 /* Query t of sequence b sees slots 0 .. start[b] + t. Only the query part of qkv is read. head_dim is at most
  * 16384. */
-RONDO_API int32_t rondo_cached_attention(rondo_stream *s, const float *qkv, const float *cache, const int32_t *start,
-    int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float scale, float *out);
+RONDO_API int32_t rondo_cached_attention(rondo_stream *s, int32_t type, const void *qkv, const void *cache, const int32_t *start,
+    int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float scale, void *out);
 
 /* ---- noise and loss ----------------------------------------------------------------------------------------------------- */
 
@@ -203,13 +241,13 @@ RONDO_API int32_t rondo_truncated_normal(rondo_stream *s, const int64_t *key, fl
 
 /*
  * Softmax cross-entropy of logits = x * head^T, rows of targets = -100 ignored; the logits exist for chunk_rows rows at a time,
- * in scratch [chunk_rows, vocab] f32. loss [2]: the mean over counted rows (0 when there are none), and their number.
+ * in scratch [chunk_rows, vocab] f32. head is of type. loss [2]: the mean over counted rows (0 when there are none), and their number.
  * dx [rows, width] or null, dhead [vocab, width] or null: gradient of grad_scale * mean loss, in the same pass.
  * accumulate_dhead: dhead += . A target outside 0..vocab-1 other than -100 is RONDO_INVALID.
  */
-RONDO_API int32_t rondo_linear_cross_entropy(rondo_stream *s, const float *x, const float *head, const int32_t *targets,
-    int64_t rows, int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float *scratch, float *loss, float *dx,
-    int32_t accumulate_dhead, float *dhead);
+RONDO_API int32_t rondo_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x, const void *head,
+    const int32_t *targets, int64_t rows, int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float *scratch,
+    float *loss, void *dx, int32_t accumulate_dhead, float *dhead);
 
 /* ---- optimisers --------------------------------------------------------------------------------------------------------- */
 

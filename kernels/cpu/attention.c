@@ -5,14 +5,14 @@
  * for every query head of the group and block of QUERIES rows goes over blocks of KEYS keys: scores by register tiles, running
  * maximum and sum per row (online softmax, arXiv 1805.02867), probabilities times values by register tiles. Nothing of
  * time x time exists; a row's maximum, sum and output are kept between stretches of stored keys when there are several.
- * Moves q, k, v once a task and out once; bound by arithmetic. Limits: MOST_HEAD_DIM, MOST_GROUP.
+ * Moves q, k, v once a task and out once; bound by arithmetic. Limits: RONDO_MOST_HEAD_DIM, RONDO_MOST_GROUP.
  */
 #include "attention.h"
 #include "glibc.h"
 
 /* Floats of packed keys, and of values. */
 enum { STORED_FLOATS = 128 * 1024 };
-_Static_assert(QUERIES * (2 * MOST_HEAD_DIM + KEYS) + 2 * (QUERIES * MOST_GROUP + QUERIES + 64) + 2 * STORED_FLOATS + KEYS * MOST_HEAD_DIM
+_Static_assert(QUERIES * (2 * RONDO_MOST_HEAD_DIM + KEYS) + 2 * (QUERIES * RONDO_MOST_GROUP + QUERIES + 64) + 2 * STORED_FLOATS + KEYS * RONDO_MOST_HEAD_DIM
         <= RONDO_THREAD_SCRATCH, "the parts of scratch fit");
 
 /* The last key, counted from first_key, that a row may see; -1 for none. */
@@ -155,22 +155,9 @@ static void attend_span(const void *job, int64_t chunk, float *scratch)
     K(attend)(&head, span * j->span, least((span + 1) * j->span, j->time), scratch);
 }
 
-int32_t K(attention)(rondo_stream *s, const float *qkv, int64_t batch, int64_t time, int64_t heads, int64_t kv_heads,
-    int64_t head_dim, float scale, float *out, float *lse)
+int32_t K(attention)(rondo_stream *s, int32_t type, const void *qkv, int64_t batch, int64_t time, int64_t heads, int64_t kv_heads,
+    int64_t head_dim, float scale, void *out, float *lse)
 {
-    NEED(attention, s);
-    EXTENT(attention, batch, 0);
-    EXTENT(attention, time, 0);
-    EXTENT(attention, kv_heads, 1);
-    REQUIRE(heads >= kv_heads && heads % kv_heads == 0, "rondo_attention: heads is %lld, expected a multiple of kv_heads = %lld",
-        (long long) heads, (long long) kv_heads);
-    EXTENT(attention, head_dim, 1);
-    LIMIT(head_dim <= MOST_HEAD_DIM, "rondo_attention: head_dim is %lld, expected at most %d", (long long) head_dim, MOST_HEAD_DIM);
-    LIMIT(heads / kv_heads <= MOST_GROUP, "rondo_attention: %lld query heads read a key head, expected at most %d",
-        (long long) (heads / kv_heads), MOST_GROUP);
-    if (batch == 0 || time == 0) return RONDO_OK;
-    NEED(attention, qkv);
-    NEED(attention, out);
     struct job job = {qkv, out, lse, time, heads, kv_heads, head_dim, span_rows(heads / kv_heads), 0, scale};
     job.span = least(job.span, 10 * QUERIES);
     job.spans = pieces(time, job.span);

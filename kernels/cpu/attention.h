@@ -11,8 +11,8 @@
 
 #include "tile.h"
 
-/* Rows of a query block, keys of a block, widest head, most query heads that read one key head. */
-enum { QUERIES = 48, KEYS = 128, MOST_HEAD_DIM = 256, MOST_GROUP = 256 };
+/* Rows of a query block, keys of a block. */
+enum { QUERIES = 48, KEYS = 128 };
 
 struct head {
     const float *q, *k, *v;

@@ -7,7 +7,7 @@
  * A task is one key/value head of one sequence: it alone writes that head's dk and dv and the dq of the heads that read it, in a
  * fixed order. Outer loop over blocks of BLOCK keys (packed transposed for the scores, plain for dq), inner over the group's
  * heads and blocks of QUERIES rows from the diagonal on; dk and dv of the block stay in scratch, dq is added to in dqkv.
- * Five products of register tiles a block; bound by arithmetic. Limit: head_dim at most MOST_HEAD_DIM.
+ * Five products of register tiles a block; bound by arithmetic. Limit: head_dim at most RONDO_MOST_HEAD_DIM.
  */
 #include "attention.h"
 
@@ -57,7 +57,7 @@ static void backward_head(const void *job, int64_t chunk, float *scratch)
     int64_t ld = (j->heads + 2 * j->kv_heads) * n, out_ld = j->heads * n, width = round_up(n, VW);
     const float *qkv = j->qkv + b * time * ld, *k = qkv + (j->heads + kv) * n, *v = k + j->kv_heads * n;
     float *dqkv = j->dqkv + b * time * ld, *dk_out = dqkv + (j->heads + kv) * n, *dv_out = dk_out + j->kv_heads * n;
-    int64_t tile = MOST_HEAD_DIM * BLOCK, block = query_rows(time);
+    int64_t tile = RONDO_MOST_HEAD_DIM * BLOCK, block = query_rows(time);
     float *keys_t = scratch, *values_t = keys_t + tile, *keys = values_t + tile, *dk = keys + tile, *dv = dk + tile, *q = dv + tile;
     float *dout = q + tile, *dq = dout + tile, *p = dq + tile, *ds = p + QUERIES * BLOCK, *delta = ds + QUERIES * BLOCK;
     for (int64_t k0 = 0; k0 < time; k0 += BLOCK) {
@@ -101,24 +101,9 @@ static void backward_head(const void *job, int64_t chunk, float *scratch)
     }
 }
 
-int32_t K(attention_grad)(rondo_stream *s, const float *qkv, const float *out, const float *lse, const float *dout, int64_t batch,
-    int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, float *dqkv)
+int32_t K(attention_grad)(rondo_stream *s, int32_t type, const void *qkv, const void *out, const float *lse, const void *dout,
+    int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, float *scratch, void *dqkv)
 {
-    NEED(attention_grad, s);
-    EXTENT(attention_grad, batch, 0);
-    EXTENT(attention_grad, time, 0);
-    EXTENT(attention_grad, kv_heads, 1);
-    REQUIRE(heads >= kv_heads && heads % kv_heads == 0,
-        "rondo_attention_grad: heads is %lld, expected a multiple of kv_heads = %lld", (long long) heads, (long long) kv_heads);
-    EXTENT(attention_grad, head_dim, 1);
-    LIMIT(head_dim <= MOST_HEAD_DIM, "rondo_attention_grad: head_dim is %lld, expected at most %d", (long long) head_dim,
-        MOST_HEAD_DIM);
-    if (batch == 0 || time == 0) return RONDO_OK;
-    NEED(attention_grad, qkv);
-    NEED(attention_grad, out);
-    NEED(attention_grad, lse);
-    NEED(attention_grad, dout);
-    NEED(attention_grad, dqkv);
     struct job job = {qkv, out, lse, dout, dqkv, time, heads, kv_heads, head_dim, scale};
     int64_t work = (int64_t) ((double) batch * heads * time * time * (head_dim + 4) / 8);
     rondo_parallel(s, batch * kv_heads, work, backward_head, &job);

@@ -7,7 +7,7 @@
  */
 #include "attention.h"
 
-enum { FEW_ROWS = 8, MOST_CACHED_DIM = 16384 };
+enum { FEW_ROWS = 8 };
 
 struct job {
     const float *qkv, *cache;
@@ -20,34 +20,24 @@ struct job {
 static void append_row(const void *job, int64_t row, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t b = row / j->time, t = row % j->time, n = j->kv_heads * j->head_dim, ld = j->heads * j->head_dim + 2 * n;
     memcpy(j->out + (b * j->capacity + j->start[b] + t) * 2 * n, j->qkv + row * ld + j->heads * j->head_dim, 2 * n * sizeof(float));
 }
 
-#define CHECK_CACHE(op) \
-    do { \
-        NEED(op, s); \
-        EXTENT(op, batch, 0); \
-        EXTENT(op, time, 0); \
-        EXTENT(op, kv_heads, 1); \
-        EXTENT(op, head_dim, 1); \
-        REQUIRE(heads >= kv_heads && heads % kv_heads == 0, "rondo_" #op ": heads is %lld, expected a multiple of kv_heads = %lld", \
-            (long long) heads, (long long) kv_heads); \
-        if (batch == 0 || time == 0) return RONDO_OK; \
-        NEED(op, qkv); \
-        NEED(op, cache); \
-        NEED(op, start); \
-        for (int64_t b = 0; b < batch; b++) \
-            REQUIRE(start[b] >= 0 && start[b] + time <= capacity, \
-                "rondo_" #op ": start[%lld] is %d with %lld rows, expected 0 and up within a capacity of %lld", (long long) b, \
-                start[b], (long long) time, (long long) capacity); \
-    } while (0)
-
-int32_t K(cache_append)(rondo_stream *s, const float *qkv, const int32_t *start, int64_t batch, int64_t time, int64_t heads,
-    int64_t kv_heads, int64_t head_dim, int64_t capacity, float *cache)
+static int32_t check_slots(const char *op, const int32_t *start, int64_t batch, int64_t time, int64_t capacity)
 {
-    CHECK_CACHE(cache_append);
+    for (int64_t b = 0; b < batch; b++)
+        REQUIRE(start[b] >= 0 && start[b] + time <= capacity,
+            "%s: start[%lld] is %d with %lld rows, expected 0 and up within a capacity of %lld", op, (long long) b, start[b],
+            (long long) time, (long long) capacity);
+    return RONDO_OK;
+}
+
+int32_t K(cache_append)(rondo_stream *s, int32_t type, const void *qkv, const int32_t *start, int64_t batch, int64_t time,
+    int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, void *cache)
+{
+    int32_t code = check_slots("rondo_cache_append", start, batch, time, capacity);
+    if (code != RONDO_OK) return code;
     struct job job = {.qkv = qkv, .start = start, .out = cache, .time = time, .heads = heads, .kv_heads = kv_heads,
         .head_dim = head_dim, .capacity = capacity};
     rondo_parallel(s, batch * time, batch * time * kv_heads * head_dim * 2, append_row, &job);
@@ -128,19 +118,17 @@ static void attend_cache(const void *job, int64_t chunk, float *scratch)
         .out = j->out + (b * j->time * j->heads + kv * group) * n, .out_ld = j->heads * n};
     int64_t first = span * j->span, last = least(first + j->span, j->time);
     /* Packing the keys pays from a few dozen query rows on. */
-    if ((last - first) * group < 4 * FEW_ROWS || n > MOST_HEAD_DIM || group > MOST_GROUP)
+    if ((last - first) * group < 4 * FEW_ROWS || n > RONDO_MOST_HEAD_DIM || group > RONDO_MOST_GROUP)
         for (int64_t row = first * group; row < last * group; row += FEW_ROWS)
             attend_few(&head, row, least(FEW_ROWS, last * group - row), scratch);
     else K(attend)(&head, first, last, scratch);
 }
 
-int32_t K(cached_attention)(rondo_stream *s, const float *qkv, const float *cache, const int32_t *start, int64_t batch,
-    int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float scale, float *out)
+int32_t K(cached_attention)(rondo_stream *s, int32_t type, const void *qkv, const void *cache, const int32_t *start, int64_t batch,
+    int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float scale, void *out)
 {
-    CHECK_CACHE(cached_attention);
-    NEED(cached_attention, out);
-    LIMIT(head_dim <= MOST_CACHED_DIM, "rondo_cached_attention: head_dim is %lld, expected at most %d", (long long) head_dim,
-        MOST_CACHED_DIM);
+    int32_t code = check_slots("rondo_cached_attention", start, batch, time, capacity);
+    if (code != RONDO_OK) return code;
     struct job job = {qkv, cache, start, out, batch, time, heads, kv_heads, head_dim, capacity, 0, 0, scale};
     job.span = least(span_rows(heads / kv_heads), 4 * QUERIES);
     job.spans = pieces(time, job.span);

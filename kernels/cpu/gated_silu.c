@@ -29,7 +29,6 @@ INLINE void backward(vf gate, vf up, vf dy, vf *dgate, vf *dup)
 static void forward_rows(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t width = j->width, end = least((chunk + 1) * j->chunk, j->rows);
     for (int64_t r = chunk * j->chunk; r < end; r++) {
         const float *gate = j->x + r * 2 * width, *up = gate + width;
@@ -49,7 +48,6 @@ static void forward_rows(const void *job, int64_t chunk, float *scratch)
 static void backward_rows(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t width = j->width, end = least((chunk + 1) * j->chunk, j->rows);
     for (int64_t r = chunk * j->chunk; r < end; r++) {
         const float *gate = j->x + r * 2 * width, *up = gate + width, *dy = j->dy + r * width;
@@ -73,28 +71,15 @@ static void backward_rows(const void *job, int64_t chunk, float *scratch)
     }
 }
 
-int32_t K(gated_silu)(rondo_stream *s, const float *x, int64_t rows, int64_t width, float *y)
+int32_t K(gated_silu)(rondo_stream *s, int32_t type, const void *x, int64_t rows, int64_t width, void *y)
 {
-    NEED(gated_silu, s);
-    EXTENT(gated_silu, rows, 0);
-    EXTENT(gated_silu, width, 0);
-    if (rows == 0 || width == 0) return RONDO_OK;
-    NEED(gated_silu, x);
-    NEED(gated_silu, y);
     struct job job = {x, 0, y, rows, width, pieces(8192, width)};
     rondo_parallel(s, pieces(rows, job.chunk), rows * width * 4, forward_rows, &job);
     return RONDO_OK;
 }
 
-int32_t K(gated_silu_grad)(rondo_stream *s, const float *x, const float *dy, int64_t rows, int64_t width, float *dx)
+int32_t K(gated_silu_grad)(rondo_stream *s, int32_t type, const void *x, const void *dy, int64_t rows, int64_t width, void *dx)
 {
-    NEED(gated_silu_grad, s);
-    EXTENT(gated_silu_grad, rows, 0);
-    EXTENT(gated_silu_grad, width, 0);
-    if (rows == 0 || width == 0) return RONDO_OK;
-    NEED(gated_silu_grad, x);
-    NEED(gated_silu_grad, dy);
-    NEED(gated_silu_grad, dx);
     struct job job = {x, dy, dx, rows, width, pieces(8192, width)};
     rondo_parallel(s, pieces(rows, job.chunk), rows * width * 6, backward_rows, &job);
     return RONDO_OK;

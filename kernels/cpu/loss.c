@@ -59,7 +59,6 @@ static double row_loss(float *x, int64_t n, int32_t target, float factor, int gr
 static void loss_rows(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t end = least((chunk + 1) * j->chunk, j->rows);
     double sum = 0;
     for (int64_t r = chunk * j->chunk; r < end; r++)
@@ -67,23 +66,10 @@ static void loss_rows(const void *job, int64_t chunk, float *scratch)
     j->losses[chunk] = sum;
 }
 
-int32_t K(linear_cross_entropy)(rondo_stream *s, const float *x, const float *head, const int32_t *targets, int64_t rows,
-    int64_t width, int64_t vocab, int64_t chunk_rows_wanted, float grad_scale, float *scratch, float *loss, float *dx,
+int32_t K(linear_cross_entropy)(rondo_stream *s, int32_t type, const void *x, const void *head, const int32_t *targets, int64_t rows,
+    int64_t width, int64_t vocab, int64_t chunk_rows_wanted, float grad_scale, float *scratch, float *loss, void *dx,
     int32_t accumulate_dhead, float *dhead)
 {
-    NEED(linear_cross_entropy, s);
-    EXTENT(linear_cross_entropy, rows, 0);
-    EXTENT(linear_cross_entropy, width, 1);
-    EXTENT(linear_cross_entropy, vocab, 1);
-    NEED(linear_cross_entropy, loss);
-    if (rows > 0) {
-        NEED(linear_cross_entropy, x);
-        NEED(linear_cross_entropy, head);
-        NEED(linear_cross_entropy, targets);
-        NEED(linear_cross_entropy, scratch);
-        REQUIRE(chunk_rows_wanted >= 1, "rondo_linear_cross_entropy: chunk_rows is %lld, expected at least 1",
-            (long long) chunk_rows_wanted);
-    }
     int64_t count = 0;
     for (int64_t r = 0; r < rows; r++) {
         REQUIRE(targets[r] == -100 || (targets[r] >= 0 && targets[r] < vocab),
@@ -101,7 +87,7 @@ int32_t K(linear_cross_entropy)(rondo_stream *s, const float *x, const float *he
     double total = 0;
     for (int64_t r0 = 0; r0 < rows; r0 += chunk_rows_wanted) {
         int64_t n = least(chunk_rows_wanted, rows - r0);
-        const float *part = x + r0 * width;
+        const float *part = (const float *) x + r0 * width;
         struct product logits = {.m = n, .n = vocab, .k = width, .a = {part, RONDO_F32, width, 1}, .b = {head, RONDO_F32, 1, width},
             .alpha = 1, .out = scratch, .out_ld = vocab};
         K(product)(s, &logits);
@@ -112,7 +98,7 @@ int32_t K(linear_cross_entropy)(rondo_stream *s, const float *x, const float *he
         for (int64_t i = 0; i < chunks; i++) total += job.losses[i];
         if (dx) {
             struct product back = {.m = n, .n = width, .k = vocab, .a = {scratch, RONDO_F32, vocab, 1}, .b = {head, RONDO_F32, width, 1},
-                .alpha = 1, .out = dx + r0 * width, .out_ld = width};
+                .alpha = 1, .out = (float *) dx + r0 * width, .out_ld = width};
             K(product)(s, &back);
         }
         if (dhead) {

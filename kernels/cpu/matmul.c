@@ -1,5 +1,5 @@
 /*
- * matmul.c: checks a product and chooses who computes it: dot products for few rows, else the blocked product; small products of
+ * matmul.c: chooses who computes it: dot products for few rows, else the blocked product; small products of
  * a batch go whole to one thread each. The choice depends on the arguments alone.
  */
 #include "product.h"
@@ -26,7 +26,6 @@ static void scale_rows(const struct product *p)
 static void mirror_rows(const void *job, int64_t chunk, float *scratch)
 {
     const struct product *p = job;
-    (void) scratch;
     int64_t i0 = chunk * MIRROR, i1 = least(i0 + MIRROR, p->m), ld = p->out_ld;
     for (int64_t j0 = 0; j0 <= i0; j0 += MIRROR)
         for (int64_t i = i0; i < i1; i++)
@@ -79,44 +78,12 @@ static void multiply_entry(const void *job, int64_t chunk, float *scratch)
     multiply(0, &p, scratch);
 }
 
-#define CHECK_TYPE(type) \
-    REQUIRE((type) == RONDO_F32 || (type) == RONDO_BF16, "rondo_matmul: " #type " is %d, expected f32 (0) or bf16 (1)", (type))
-#define CHECK_LD(ld, extent) \
-    REQUIRE((ld) >= (extent), "rondo_matmul: " #ld " is %lld, expected at least %lld", (long long) (ld), (long long) (extent))
-
 int32_t K(matmul)(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t k, float alpha, const void *a, int32_t a_type,
     int32_t transpose_a, int64_t a_ld, int64_t a_step, const void *b, int32_t b_type, int32_t transpose_b, int64_t b_ld,
     int64_t b_step, float beta, const void *c, int64_t c_ld, int64_t c_step, void *out, int32_t out_type, int64_t out_ld,
     int64_t out_step, int32_t symmetric)
 {
-    NEED(matmul, s);
-    EXTENT(matmul, batch, 0);
-    EXTENT(matmul, m, 0);
-    EXTENT(matmul, n, 0);
-    EXTENT(matmul, k, 0);
-    CHECK_TYPE(a_type);
-    CHECK_TYPE(b_type);
-    CHECK_TYPE(out_type);
-    if (batch == 0 || m == 0 || n == 0) return RONDO_OK;
-    NEED(matmul, out);
-    CHECK_LD(out_ld, n);
-    if (k > 0) {
-        NEED(matmul, a);
-        NEED(matmul, b);
-        CHECK_LD(a_ld, transpose_a ? m : k);
-        CHECK_LD(b_ld, transpose_b ? k : n);
-    }
-    if (beta != 0) {
-        NEED(matmul, c);
-        CHECK_LD(c_ld, n);
-        REQUIRE(c != out || (c_ld == out_ld && (batch == 1 || c_step == out_step)),
-            "rondo_matmul: out is c with another layout, expected c_ld = out_ld and c_step = out_step");
-    }
-    REQUIRE(!symmetric || m == n, "rondo_matmul: symmetric with m = %lld and n = %lld, expected them equal", (long long) m,
-        (long long) n);
-    LIMIT(out_type == RONDO_F32 || k <= MOST_BF16_DEPTH, "rondo_matmul: k is %lld with a bf16 result, expected at most %d",
-        (long long) k, MOST_BF16_DEPTH);
-    struct batch job = {.first = {.m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .c = beta != 0 ? c : 0, .c_ld = c_ld,
+    struct batch job = {.first = {.m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .c = c, .c_ld = c_ld,
                             .out = out, .out_ld = out_ld, .out_type = out_type, .lower = symmetric != 0},
         .a_step = a_step, .b_step = b_step, .c_step = c_step, .out_step = out_step};
     job.first.a = (struct operand){a, a_type, transpose_a ? 1 : a_ld, transpose_a ? a_ld : 1};

@@ -77,7 +77,6 @@ INLINE void range(const struct job *job, int64_t chunk, int32_t type)
 static void multiply_columns(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     if (j->product->b.type == RONDO_F32) range(j, chunk, RONDO_F32);
     else range(j, chunk, RONDO_BF16);
 }

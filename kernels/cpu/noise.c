@@ -88,7 +88,6 @@ INLINE double tail_quantile(double q)
 static void noise_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t end = least((chunk + 1) * CHUNK, j->n);
     for (int64_t start = chunk * CHUNK; start < end; start += BLOCK) {
         uint32_t words[4][BLOCK / 4];
@@ -114,12 +113,6 @@ static void noise_chunk(const void *job, int64_t chunk, float *scratch)
 
 int32_t K(truncated_normal)(rondo_stream *s, const int64_t *key, float std, float cut, int64_t n, float *out)
 {
-    NEED(truncated_normal, s);
-    EXTENT(truncated_normal, n, 0);
-    REQUIRE(cut > 0, "rondo_truncated_normal: cut is %g, expected more than 0", cut);
-    if (n == 0) return RONDO_OK;
-    NEED(truncated_normal, key);
-    NEED(truncated_normal, out);
     uint64_t low = (uint64_t) key[0], high = (uint64_t) key[1];
     double below = 0.5 * erfc(cut / sqrt(2.0));
     struct job job = {.out = out, .low = below, .range = 1 - 2 * below, .std = std,

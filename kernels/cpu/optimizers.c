@@ -34,17 +34,12 @@ static double squares(const float *x, int64_t n)
 static void squares_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t start = chunk * j->chunk;
     j->partials[chunk] = squares(j->x + start, least(j->chunk, j->n - start));
 }
 
 int32_t K(sum_squares)(rondo_stream *s, const float *x, int64_t n, float *out)
 {
-    NEED(sum_squares, s);
-    EXTENT(sum_squares, n, 0);
-    NEED(sum_squares, out);
-    if (n > 0) NEED(sum_squares, x);
     struct job job = {.x = x, .n = n, .partials = rondo_partials(s), .chunk = chunk_rows(n, CHUNK, RONDO_PARTIALS)};
     int64_t chunks = pieces(n, job.chunk);
     rondo_parallel(s, chunks, n, squares_chunk, &job);
@@ -56,9 +51,6 @@ int32_t K(sum_squares)(rondo_stream *s, const float *x, int64_t n, float *out)
 
 int32_t K(clip_factor)(rondo_stream *s, const float *sum_squares, float max_norm, float *out)
 {
-    NEED(clip_factor, s);
-    NEED(clip_factor, sum_squares);
-    NEED(clip_factor, out);
     float norm = sqrtf(sum_squares[0]);
     float factor = max_norm / (norm + 1e-6f);
     out[0] = norm;
@@ -70,7 +62,6 @@ int32_t K(clip_factor)(rondo_stream *s, const float *sum_squares, float max_norm
 static void adamw_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t start = chunk * CHUNK, n = least(CHUNK, j->n - start);
     float *restrict p = j->p + start, *restrict m = j->m + start, *restrict v = j->v + start;
     const float *restrict g = j->g + start;
@@ -89,15 +80,6 @@ static void adamw_chunk(const void *job, int64_t chunk, float *scratch)
 int32_t K(adamw)(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
     float beta1, float beta2, float eps, float weight_decay)
 {
-    NEED(adamw, s);
-    EXTENT(adamw, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(adamw, p);
-    NEED(adamw, g);
-    NEED(adamw, m);
-    NEED(adamw, v);
-    NEED(adamw, control);
-    NEED(adamw, clip);
     struct job job = {.p = p, .m = m, .v = v, .g = g, .x = control, .n = n,
         .factors = {beta1, beta2, 1 - control[0] * weight_decay, clip[1], control[0] / control[1], eps}};
     rondo_parallel(s, pieces(n, CHUNK), n * 4, adamw_chunk, &job);
@@ -107,7 +89,6 @@ int32_t K(adamw)(rondo_stream *s, float *p, const float *g, float *m, float *v, 
 static void momentum_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t start = chunk * CHUNK, n = least(CHUNK, j->n - start);
     float *restrict m = j->m + start, *restrict u = (float *) j->out + start;
     const float *restrict g = j->g + start;
@@ -122,13 +103,6 @@ static void momentum_chunk(const void *job, int64_t chunk, float *scratch)
 
 int32_t K(muon_momentum)(rondo_stream *s, float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)
 {
-    NEED(muon_momentum, s);
-    EXTENT(muon_momentum, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(muon_momentum, m);
-    NEED(muon_momentum, g);
-    NEED(muon_momentum, clip);
-    NEED(muon_momentum, u);
     struct job job = {.m = m, .g = g, .out = u, .n = n, .factors = {clip[1], momentum}};
     rondo_parallel(s, pieces(n, CHUNK), n * 2, momentum_chunk, &job);
     return RONDO_OK;
@@ -137,7 +111,6 @@ int32_t K(muon_momentum)(rondo_stream *s, float *m, const float *g, const float 
 static void norm_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t start = chunk % j->chunks * j->chunk;
     j->partials[chunk] = squares(j->x + chunk / j->chunks * j->n + start, least(j->chunk, j->n - start));
 }
@@ -145,7 +118,6 @@ static void norm_chunk(const void *job, int64_t chunk, float *scratch)
 static void normalize_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t matrix = chunk / j->chunks, start = chunk % j->chunks * j->chunk, n = least(j->chunk, j->n - start);
     double sum = 0;
     for (int64_t i = 0; i < j->chunks; i++) sum += j->partials[matrix * j->chunks + i];
@@ -162,14 +134,6 @@ static void normalize_chunk(const void *job, int64_t chunk, float *scratch)
 
 int32_t K(normalize_matrices)(rondo_stream *s, const float *x, int64_t batch, int64_t n, float eps, void *out, int32_t out_type)
 {
-    NEED(normalize_matrices, s);
-    EXTENT(normalize_matrices, batch, 0);
-    EXTENT(normalize_matrices, n, 0);
-    REQUIRE(out_type == RONDO_F32 || out_type == RONDO_BF16,
-        "rondo_normalize_matrices: out_type is %d, expected f32 (0) or bf16 (1)", out_type);
-    if (batch == 0 || n == 0) return RONDO_OK;
-    NEED(normalize_matrices, x);
-    NEED(normalize_matrices, out);
     /* Matrices go in groups, because there are RONDO_PARTIALS partial sums; chunks depend on n alone. */
     int64_t chunk = chunk_rows(n, CHUNK, 256), chunks = pieces(n, chunk), group = RONDO_PARTIALS / chunks;
     for (int64_t first = 0; first < batch; first += group) {
@@ -185,7 +149,6 @@ int32_t K(normalize_matrices)(rondo_stream *s, const float *x, int64_t batch, in
 static void apply_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t start = chunk * CHUNK, n = least(CHUNK, j->n - start);
     float *restrict p = j->p + start, keep = j->factors[0], rate = j->factors[1];
     if (j->type == RONDO_F32) {
@@ -200,13 +163,6 @@ static void apply_chunk(const void *job, int64_t chunk, float *scratch)
 int32_t K(muon_apply)(rondo_stream *s, float *p, const void *o, int32_t o_type, const float *control, int64_t n, float scale,
     float weight_decay)
 {
-    NEED(muon_apply, s);
-    EXTENT(muon_apply, n, 0);
-    REQUIRE(o_type == RONDO_F32 || o_type == RONDO_BF16, "rondo_muon_apply: o_type is %d, expected f32 (0) or bf16 (1)", o_type);
-    if (n == 0) return RONDO_OK;
-    NEED(muon_apply, p);
-    NEED(muon_apply, o);
-    NEED(muon_apply, control);
     struct job job = {
         .p = p, .o = o, .type = o_type, .n = n, .factors = {1 - control[0] * weight_decay, control[0] * scale}};
     rondo_parallel(s, pieces(n, CHUNK), n, apply_chunk, &job);

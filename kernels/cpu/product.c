@@ -8,7 +8,7 @@
  * end, so its panels are of some columns. Traffic: each packed element of b is used MC times, each of a once per column of the
  * panel, and out moves once per block of depth.
  *
- * Tasks are cut by shape alone. Limit: the depth of a bf16 result is at most MOST_BF16_DEPTH.
+ * Tasks are cut by shape alone. Limit: the depth of a bf16 result is at most RONDO_MOST_BF16_DEPTH.
  */
 #include <string.h>
 
@@ -61,7 +61,6 @@ static void pack_slivers(const void *job, int64_t chunk, float *scratch)
 {
     const struct panel *panel = job;
     const struct product *product = panel->job;
-    (void) scratch;
     int64_t end = least((chunk + 1) * panel->slivers_a_chunk, pieces(panel->columns, NR));
     for (int64_t s = chunk * panel->slivers_a_chunk; s < end; s++) {
         int64_t j = s * NR, count = least(NR, panel->columns - j);

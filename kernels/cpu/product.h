@@ -37,8 +37,6 @@ void K(blocked_product)(rondo_stream *s, const struct product *job, float *scrat
 int K(few_rows_fit)(const struct product *job);
 void K(few_rows_product)(rondo_stream *s, const struct product *job, float *scratch);
 
-/* The depth above which a bf16 result is refused, and the floats of scratch that a thread's own product takes. */
-enum { MOST_BF16_DEPTH = RONDO_SHARED_SCRATCH / 64 };
 
 /* A vector, an element of a type that the compiler knows where this is inlined. */
 INLINE vf load_as(const void *data, int64_t index, int32_t type)

@@ -18,7 +18,6 @@ struct job {
 static void forward_rows(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t width = j->width, end = least((chunk + 1) * j->chunk, j->rows);
     for (int64_t r = chunk * j->chunk; r < end; r++) {
         const float *x = j->x + r * width;
@@ -38,17 +37,9 @@ static void forward_rows(const void *job, int64_t chunk, float *scratch)
     }
 }
 
-int32_t K(rms_norm)(rondo_stream *s, const float *x, const float *residual, const float *gain, float eps, int64_t rows,
-    int64_t width, float *sum, float *y, float *rstd)
+int32_t K(rms_norm)(rondo_stream *s, int32_t type, const void *x, const void *residual, const float *gain, float eps,
+    int64_t rows, int64_t width, void *sum, void *y, float *rstd)
 {
-    NEED(rms_norm, s);
-    EXTENT(rms_norm, rows, 0);
-    EXTENT(rms_norm, width, 1);
-    if (rows == 0) return RONDO_OK;
-    NEED(rms_norm, x);
-    NEED(rms_norm, gain);
-    NEED(rms_norm, y);
-    REQUIRE(sum != y, "rondo_rms_norm: sum and y are the same memory, expected two");
     struct job job = {.x = x, .other = residual, .gain = gain, .eps = eps, .sum = sum, .y = y, .rstd = rstd, .rows = rows,
         .width = width, .chunk = pieces(8192, width)};
     rondo_parallel(s, pieces(rows, job.chunk), rows * width * 2, forward_rows, &job);
@@ -58,7 +49,6 @@ int32_t K(rms_norm)(rondo_stream *s, const float *x, const float *residual, cons
 static void backward_rows(const void *job, int64_t chunk, float *scratch)
 {
     const struct job *j = job;
-    (void) scratch;
     int64_t width = j->width, end = least((chunk + 1) * j->chunk, j->rows);
     float *dgain = j->partials ? j->partials + chunk * width : 0;
     if (dgain) memset(dgain, 0, width * sizeof(float));
@@ -67,21 +57,9 @@ static void backward_rows(const void *job, int64_t chunk, float *scratch)
             j->y + r * width);
 }
 
-int32_t K(rms_norm_grad)(rondo_stream *s, const float *x, const float *gain, const float *rstd, const float *dy,
-    const float *carry, int64_t rows, int64_t width, float *dx, int32_t accumulate_dgain, float *dgain)
+int32_t K(rms_norm_grad)(rondo_stream *s, int32_t type, const void *x, const float *gain, const float *rstd,
+    const void *dy, const void *carry, int64_t rows, int64_t width, void *dx, int32_t accumulate_dgain, float *dgain)
 {
-    NEED(rms_norm_grad, s);
-    EXTENT(rms_norm_grad, rows, 0);
-    EXTENT(rms_norm_grad, width, 1);
-    if (rows > 0) {
-        NEED(rms_norm_grad, x);
-        NEED(rms_norm_grad, gain);
-        NEED(rms_norm_grad, rstd);
-        NEED(rms_norm_grad, dy);
-        NEED(rms_norm_grad, dx);
-    }
-    LIMIT(!dgain || width <= RONDO_SHARED_SCRATCH, "rondo_rms_norm_grad: width is %lld with dgain, expected at most %d",
-        (long long) width, RONDO_SHARED_SCRATCH);
     float *partials = dgain ? rondo_shared_scratch(s) : 0;
     struct job job = {.x = x, .other = carry, .gain = gain, .rstd_in = rstd, .dy = dy, .y = dx, .partials = partials, .rows = rows,
         .width = width, .chunk = dgain ? sum_chunk_rows(rows, width) : pieces(8192, width)};
@@ -101,7 +79,6 @@ struct combine {
 static void combine_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct combine *j = job;
-    (void) scratch;
     int64_t start = chunk * SUM_COLUMNS, n = least(SUM_COLUMNS, j->width - start);
     float sum[SUM_COLUMNS] = {0};
     for (int64_t c = 0; c < j->chunks; c++) {

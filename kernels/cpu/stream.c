@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "kernels.h"
 
@@ -40,6 +42,7 @@ struct rondo_stream {
     int32_t threads;
     float *memory;
     double *partials;
+    double began;
     pthread_mutex_t mutex;
     pthread_cond_t work;
     pthread_cond_t done;
@@ -198,10 +201,10 @@ static int32_t nothing_to_record(const char *function)
 {
     return rondo_fail(RONDO_UNSUPPORTED, "%s: calls on a processor are not recorded", function);
 }
-int32_t rondo_capture_begin(rondo_stream *s) { return (void) s, nothing_to_record("rondo_capture_begin"); }
-int32_t rondo_capture_end(rondo_stream *s, rondo_graph **graph) { return (void) s, (void) graph, nothing_to_record("rondo_capture_end"); }
-int32_t rondo_graph_launch(rondo_stream *s, rondo_graph *graph) { return (void) s, (void) graph, nothing_to_record("rondo_graph_launch"); }
-int32_t rondo_graph_destroy(rondo_graph *graph) { return (void) graph, nothing_to_record("rondo_graph_destroy"); }
+int32_t rondo_capture_begin(rondo_stream *s) { return nothing_to_record("rondo_capture_begin"); }
+int32_t rondo_capture_end(rondo_stream *s, rondo_graph **graph) { return nothing_to_record("rondo_capture_end"); }
+int32_t rondo_graph_launch(rondo_stream *s, rondo_graph *graph) { return nothing_to_record("rondo_graph_launch"); }
+int32_t rondo_graph_destroy(rondo_graph *graph) { return nothing_to_record("rondo_graph_destroy"); }
 
 int32_t rondo_allocate(rondo_stream *s, int64_t bytes, void **memory)
 {
@@ -229,6 +232,42 @@ int32_t rondo_release(rondo_stream *s, void *memory, int64_t bytes)
     return RONDO_OK;
 }
 
+int32_t rondo_allocate_staging(rondo_stream *s, int64_t bytes, void **memory) { return rondo_allocate(s, bytes, memory); }
+int32_t rondo_release_staging(rondo_stream *s, void *memory, int64_t bytes) { return rondo_release(s, memory, bytes); }
+
+int32_t rondo_memory(rondo_stream *s, int64_t *unused, int64_t *total)
+{
+    NEED(memory, s);
+    NEED(memory, unused);
+    NEED(memory, total);
+    int64_t page = sysconf(_SC_PAGESIZE);
+    *unused = page * sysconf(_SC_AVPHYS_PAGES);
+    *total = page * sysconf(_SC_PHYS_PAGES);
+    return RONDO_OK;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+int32_t rondo_timer_begin(rondo_stream *s)
+{
+    NEED(timer_begin, s);
+    s->began = now();
+    return RONDO_OK;
+}
+
+int32_t rondo_timer_end(rondo_stream *s, double *seconds)
+{
+    NEED(timer_end, s);
+    NEED(timer_end, seconds);
+    *seconds = now() - s->began;
+    return RONDO_OK;
+}
+
 struct copy {
     const char *from;
     char *to;
@@ -238,7 +277,6 @@ struct copy {
 static void copy_chunk(const void *job, int64_t chunk, float *scratch)
 {
     const struct copy *j = job;
-    (void) scratch;
     int64_t start = chunk * COPY_CHUNK, size = least(COPY_CHUNK, j->bytes - start);
     if (j->from) memmove(j->to + start, j->from + start, size);
     else memset(j->to + start, 0, size);

@@ -9,21 +9,6 @@
 
 constexpr int WARPS = 4, THREADS = WARPS * WARP, MOST_HEAD_DIM = 1024, HELD = MOST_HEAD_DIM / WARP;
 
-#define CHECK_CACHE(op) \
-    do { \
-        NEED(op, s); \
-        EXTENT(op, batch, 0); \
-        EXTENT(op, time, 0); \
-        EXTENT(op, kv_heads, 1); \
-        EXTENT(op, head_dim, 1); \
-        EXTENT(op, capacity, 0); \
-        REQUIRE(heads >= kv_heads && heads % kv_heads == 0, "rondo_" #op ": heads is %lld, expected a multiple of kv_heads = %lld", \
-            (long long) heads, (long long) kv_heads); \
-        if (batch == 0 || time == 0) return RONDO_OK; \
-        NEED(op, qkv); \
-        NEED(op, start); \
-        NEED(op, cache); \
-    } while (0)
 
 __global__ void append_kernel(const float *qkv, const int32_t *start, int64_t time, int64_t width, int64_t values, int64_t capacity,
     float *cache, Refusal *refusal)
@@ -39,13 +24,15 @@ __global__ void append_kernel(const float *qkv, const int32_t *start, int64_t ti
     for (int64_t i = threadIdx.x; i < values; i += THREADS) to[i] = from[i];
 }
 
-int32_t rondo_cache_append(rondo_stream *s, const float *qkv, const int32_t *start, int64_t batch, int64_t time, int64_t heads,
-    int64_t kv_heads, int64_t head_dim, int64_t capacity, float *cache)
+int32_t device_cache_append(rondo_stream *s, int32_t type, const void *qkv, const int32_t *start, int64_t batch, int64_t time, int64_t heads,
+    int64_t kv_heads, int64_t head_dim, int64_t capacity, void *cache)
 {
-    CHECK_CACHE(cache_append);
+    LIMIT(type == RONDO_F32, "rondo_cache_append: bf16 is not there yet, expected f32");
+    const float *from = (const float *) qkv;
+    float *to = (float *) cache;
     int64_t width = (heads + 2 * kv_heads) * head_dim, values = 2 * kv_heads * head_dim;
     Refusal *refusal = s->refusal;
-    LAUNCH(append_kernel, (unsigned) (batch * time), THREADS, 0, s->stream, qkv, start, time, width, values, capacity, cache, refusal);
+    LAUNCH(append_kernel, (unsigned) (batch * time), THREADS, 0, s->stream, from, start, time, width, values, capacity, to, refusal);
     return launched(s, "rondo_cache_append");
 }
 
@@ -107,15 +94,11 @@ __global__ void cached_attention_kernel(CachedJob job)
     }
 }
 
-int32_t rondo_cached_attention(rondo_stream *s, const float *qkv, const float *cache, const int32_t *start, int64_t batch, int64_t time,
-    int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float scale, float *out)
+int32_t device_cached_attention(rondo_stream *s, int32_t type, const void *qkv, const void *cache, const int32_t *start, int64_t batch,
+    int64_t time, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t capacity, float scale, void *out)
 {
-    CHECK_CACHE(cached_attention);
-    NEED(cached_attention, out);
-    if (head_dim > MOST_HEAD_DIM)
-        return rondo_fail(RONDO_UNSUPPORTED, "rondo_cached_attention: head_dim is %lld, expected at most %d", (long long) head_dim,
-            MOST_HEAD_DIM);
-    CachedJob job = {qkv, cache, start, time, heads, kv_heads, head_dim, capacity, scale, out, s->refusal};
+    LIMIT(type == RONDO_F32, "rondo_cached_attention: bf16 is not there yet, expected f32");
+    CachedJob job = {(const float *) qkv, (const float *) cache, start, time, heads, kv_heads, head_dim, capacity, scale, (float *) out, s->refusal};
     size_t bytes = (size_t) (WARPS * head_dim) * sizeof(float);
     LAUNCH(cached_attention_kernel, (unsigned) (batch * time * heads), THREADS, bytes, s->stream, job);
     return launched(s, "rondo_cached_attention");

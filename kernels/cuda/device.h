@@ -2,13 +2,13 @@
  * device.h: what the sources of librondo_cuda share. Compiled by nvcc, or by g++ through ../emulated/emulator.h.
  *
  * Rules that both compilers need: kernels start through LAUNCH; shared memory is named by SHARED_ARRAY (static) or DYNAMIC_SHARED;
- * only the _sync forms of warp intrinsics; PTX lives in portable.cuh alone. A launcher checks its limits, owns its launch geometry
- * and returns launched(s, name).
+ * only the _sync forms of warp intrinsics; PTX lives in portable.cuh alone. A launcher, device_NAME, finds its arguments checked,
+ * owns its launch geometry and returns launched(s, name).
  */
 #ifndef RONDO_CUDA_DEVICE_H
 #define RONDO_CUDA_DEVICE_H
 
-#include "../rondo.h"
+#include "../contract.h"
 
 #ifdef RONDO_EMULATED
 #include "../emulated/emulator.h"
@@ -37,6 +37,7 @@ struct Refusal {
 struct rondo_stream {
     int device, processors;
     cudaStream_t stream;
+    cudaEvent_t began, ended;
     /* On the device. */
     Refusal *refusal;
     double *partials;
@@ -46,20 +47,15 @@ struct rondo_stream {
 };
 
 /* Sizes of a stream's scratch on the device. */
-constexpr int PARTIALS = 4096, SCRATCH_FLOATS = 4 * 1024 * 1024;
-
-int32_t rondo_fail(int32_t code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+constexpr int PARTIALS = 4096, SCRATCH_FLOATS = RONDO_MOST_SUMMED;
 
 /* RONDO_OK, or the error of the launch before it; with RONDO_SYNC=1 also of its execution. */
 int32_t launched(rondo_stream *s, const char *operation);
 
-#define REQUIRE(condition, ...) \
-    do { \
-        if (!(condition)) return rondo_fail(RONDO_INVALID, __VA_ARGS__); \
-    } while (0)
-#define NEED(op, pointer) REQUIRE((pointer) != 0, "rondo_" #op ": " #pointer " is null, expected memory")
-#define EXTENT(op, value, least) \
-    REQUIRE((value) >= (least), "rondo_" #op ": " #value " is %lld, expected at least %d", (long long) (value), (least))
+/* This library's own functions, which contract.c calls. */
+#define RONDO_DECLARE(name) decltype(rondo_##name) device_##name;
+RONDO_OPERATIONS(RONDO_DECLARE)
+#undef RONDO_DECLARE
 
 __host__ __device__ constexpr int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 __host__ __device__ constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }

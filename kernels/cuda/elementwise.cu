@@ -1,107 +1,118 @@
 /*
- * elementwise.cu: out = a + b, out = factor * x, casts between f32 and bf16.
+ * elementwise.cu: out = a + b, out = factor * x, casts between f32 and bf16, the first element that is no finite number.
  *
- * Bound by memory: 12, 8 and 6 bytes an element. Four elements a thread by 16-byte accesses where pointers allow, else one.
+ * Bound by memory: 3, 2 and 1 elements moved each. 16 bytes a thread and access where pointers allow, else one element.
  */
-#include "device.h"
+#include "vectors.cuh"
+
+#include <cfloat>
 
 constexpr int THREADS = 256;
 
-static bool aligned(const void *a, const void *b, const void *c, int bytes)
+template <class T, bool WIDE> __global__ void add_kernel(const T *a, const T *b, int64_t n, T *out)
 {
-    return ((uintptr_t) a | (uintptr_t) b | (uintptr_t) c) % bytes == 0;
-}
-
-template <bool WIDE> __global__ void add_kernel(const float *a, const float *b, int64_t n, float *out)
-{
-    int64_t quads = WIDE ? n / 4 : 0;
-    for (int64_t i = first_index(); i < quads; i += index_step()) {
-        float4 x = reinterpret_cast<const float4 *>(a)[i], y = reinterpret_cast<const float4 *>(b)[i];
-        reinterpret_cast<float4 *>(out)[i] = float4{x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w};
+    constexpr int N = STEP<T, WIDE>;
+    int64_t whole = n / N;
+    for (int64_t i = first_index(); i < whole; i += index_step()) {
+        float x[N], y[N];
+        load(a + i * N, x);
+        load(b + i * N, y);
+        for (int e = 0; e < N; e++) x[e] += y[e];
+        store(out + i * N, x);
     }
-    for (int64_t i = 4 * quads + first_index(); i < n; i += index_step()) out[i] = a[i] + b[i];
+    for (int64_t i = whole * N + first_index(); i < n; i += index_step()) put(out + i, get(a[i]) + get(b[i]));
 }
 
-int32_t rondo_add(rondo_stream *s, const float *a, const float *b, int64_t n, float *out)
+int32_t device_add(rondo_stream *s, int32_t type, const void *a, const void *b, int64_t n, void *out)
 {
-    NEED(add, s);
-    EXTENT(add, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(add, a);
-    NEED(add, b);
-    NEED(add, out);
-    unsigned blocks = blocks_for(pieces(n, 4), THREADS);
-    if (aligned(a, b, out, 16)) LAUNCH(add_kernel<true>, blocks, THREADS, 0, s->stream, a, b, n, out);
-    else LAUNCH(add_kernel<false>, blocks, THREADS, 0, s->stream, a, b, n, out);
+    by_type(type, [&](auto element) {
+        using T = decltype(element);
+        const T *left = (const T *) a, *right = (const T *) b;
+        T *to = (T *) out;
+        if (aligned16(a, b, out)) {
+            unsigned blocks = blocks_for(pieces(n, STEP<T, true>), THREADS);
+            LAUNCH((add_kernel<T, true>), blocks, THREADS, 0, s->stream, left, right, n, to);
+        } else {
+            LAUNCH((add_kernel<T, false>), blocks_for(n, THREADS), THREADS, 0, s->stream, left, right, n, to);
+        }
+    });
     return launched(s, "rondo_add");
 }
 
-template <bool WIDE> __global__ void scale_kernel(const float *x, float factor, int64_t n, float *out)
+template <class T, bool WIDE> __global__ void scale_kernel(const T *from, float factor, int64_t n, T *out)
 {
-    int64_t quads = WIDE ? n / 4 : 0;
-    for (int64_t i = first_index(); i < quads; i += index_step()) {
-        float4 v = reinterpret_cast<const float4 *>(x)[i];
-        reinterpret_cast<float4 *>(out)[i] = float4{factor * v.x, factor * v.y, factor * v.z, factor * v.w};
+    constexpr int N = STEP<T, WIDE>;
+    int64_t whole = n / N;
+    for (int64_t i = first_index(); i < whole; i += index_step()) {
+        float x[N];
+        load(from + i * N, x);
+        for (int e = 0; e < N; e++) x[e] *= factor;
+        store(out + i * N, x);
     }
-    for (int64_t i = 4 * quads + first_index(); i < n; i += index_step()) out[i] = factor * x[i];
+    for (int64_t i = whole * N + first_index(); i < n; i += index_step()) put(out + i, factor * get(from[i]));
 }
 
-int32_t rondo_scale(rondo_stream *s, const float *x, float factor, int64_t n, float *out)
+int32_t device_scale(rondo_stream *s, int32_t type, const void *x, float factor, int64_t n, void *out)
 {
-    NEED(scale, s);
-    EXTENT(scale, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(scale, x);
-    NEED(scale, out);
-    unsigned blocks = blocks_for(pieces(n, 4), THREADS);
-    if (aligned(x, out, 0, 16)) LAUNCH(scale_kernel<true>, blocks, THREADS, 0, s->stream, x, factor, n, out);
-    else LAUNCH(scale_kernel<false>, blocks, THREADS, 0, s->stream, x, factor, n, out);
+    by_type(type, [&](auto element) {
+        using T = decltype(element);
+        const T *from = (const T *) x;
+        T *to = (T *) out;
+        if (aligned16(x, out)) {
+            unsigned blocks = blocks_for(pieces(n, STEP<T, true>), THREADS);
+            LAUNCH((scale_kernel<T, true>), blocks, THREADS, 0, s->stream, from, factor, n, to);
+        } else {
+            LAUNCH((scale_kernel<T, false>), blocks_for(n, THREADS), THREADS, 0, s->stream, from, factor, n, to);
+        }
+    });
     return launched(s, "rondo_scale");
 }
 
-template <bool WIDE> __global__ void narrow_kernel(const float *x, int64_t n, uint16_t *out)
+/* Eight elements: 16 bytes of the narrower side. */
+template <class From, class To, bool WIDE> __global__ void cast_kernel(const From *from, int64_t n, To *out)
 {
-    int64_t quads = WIDE ? n / 4 : 0;
-    for (int64_t i = first_index(); i < quads; i += index_step()) {
-        float4 v = reinterpret_cast<const float4 *>(x)[i];
-        reinterpret_cast<uint2 *>(out)[i] = uint2{narrow2(v.x, v.y), narrow2(v.z, v.w)};
+    constexpr int N = WIDE ? 8 : 1;
+    int64_t whole = n / N;
+    for (int64_t i = first_index(); i < whole; i += index_step()) {
+        float x[N];
+        load(from + i * N, x);
+        store(out + i * N, x);
     }
-    for (int64_t i = 4 * quads + first_index(); i < n; i += index_step()) out[i] = narrow(x[i]);
+    for (int64_t i = whole * N + first_index(); i < n; i += index_step()) put(out + i, get(from[i]));
 }
 
-template <bool WIDE> __global__ void widen_kernel(const uint16_t *x, int64_t n, float *out)
+template <class From, class To> static void cast(rondo_stream *s, const From *from, int64_t n, To *out)
 {
-    int64_t quads = WIDE ? n / 4 : 0;
-    for (int64_t i = first_index(); i < quads; i += index_step()) {
-        uint2 v = reinterpret_cast<const uint2 *>(x)[i];
-        reinterpret_cast<float4 *>(out)[i]
-            = float4{widen((uint16_t) v.x), widen((uint16_t) (v.x >> 16)), widen((uint16_t) v.y), widen((uint16_t) (v.y >> 16))};
-    }
-    for (int64_t i = 4 * quads + first_index(); i < n; i += index_step()) out[i] = widen(x[i]);
+    if (aligned16(from, out)) LAUNCH((cast_kernel<From, To, true>), blocks_for(pieces(n, 8), THREADS), THREADS, 0, s->stream, from, n, out);
+    else LAUNCH((cast_kernel<From, To, false>), blocks_for(n, THREADS), THREADS, 0, s->stream, from, n, out);
 }
 
-int32_t rondo_cast(rondo_stream *s, const void *x, int32_t from, int64_t n, void *out, int32_t to)
+int32_t device_cast(rondo_stream *s, const void *x, int32_t from, int64_t n, void *out, int32_t)
 {
-    NEED(cast, s);
-    EXTENT(cast, n, 0);
-    REQUIRE((from == RONDO_F32 || from == RONDO_BF16) && (to == RONDO_F32 || to == RONDO_BF16),
-        "rondo_cast: from type %d to type %d, expected f32 (0) or bf16 (1)", from, to);
-    if (n == 0) return RONDO_OK;
-    NEED(cast, x);
-    NEED(cast, out);
-    if (from == to) return rondo_copy(s, x, out, n * (from == RONDO_F32 ? 4 : 2));
-    unsigned blocks = blocks_for(pieces(n, 4), THREADS);
-    bool wide = aligned(x, out, 0, 16);
-    if (from == RONDO_F32) {
-        const float *source = (const float *) x;
-        uint16_t *target = (uint16_t *) out;
-        if (wide) LAUNCH(narrow_kernel<true>, blocks, THREADS, 0, s->stream, source, n, target);
-        else LAUNCH(narrow_kernel<false>, blocks, THREADS, 0, s->stream, source, n, target);
-    } else {
-        const uint16_t *source = (const uint16_t *) x;
-        float *target = (float *) out;
-        if (wide) LAUNCH(widen_kernel<true>, blocks, THREADS, 0, s->stream, source, n, target);
-        else LAUNCH(widen_kernel<false>, blocks, THREADS, 0, s->stream, source, n, target);
-    }
+    if (from == RONDO_F32) cast(s, (const float *) x, n, (uint16_t *) out);
+    else cast(s, (const uint16_t *) x, n, (float *) out);
     return launched(s, "rondo_cast");
+}
+
+template <class T> __global__ void search_kernel(const T *x, int64_t n, unsigned long long *found)
+{
+    for (int64_t i = first_index(); i < n; i += index_step())
+        if (!(fabsf(get(x[i])) <= FLT_MAX)) {
+            atomicMin(found, (unsigned long long) i);
+            return;
+        }
+}
+
+int32_t device_first_nonfinite(rondo_stream *s, int32_t type, const void *x, int64_t n, int64_t *out)
+{
+    /* All bits set is -1, and greater than any index to the search. */
+    cudaMemsetAsync(out, 0xff, sizeof(int64_t), s->stream);
+    if (n > 0)
+        by_type(type, [&](auto element) {
+            using T = decltype(element);
+            const T *from = (const T *) x;
+            unsigned long long *found = (unsigned long long *) out;
+            LAUNCH(search_kernel<T>, blocks_for(n, THREADS), THREADS, 0, s->stream, from, n, found);
+        });
+    return launched(s, "rondo_first_nonfinite");
 }

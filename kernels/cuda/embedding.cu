@@ -5,47 +5,49 @@
  * that token in their order, so that no two blocks write one row of the table: deterministic without atomics. Every block reads all
  * tokens once, from the caches. Tokens are checked on the device.
  */
-#include "device.h"
+#include "vectors.cuh"
 
 constexpr int THREADS = 128;
 
-template <class T>
-__global__ void embedding_kernel(const T *table, const int32_t *tokens, int64_t width, int64_t vocab, float scale, float *y, Refusal *refusal)
+template <class From, class To, bool WIDE>
+__global__ void embedding_kernel(const From *table, const int32_t *tokens, int64_t width, int64_t vocab, float scale, To *y, Refusal *refusal)
 {
+    constexpr int N = WIDE ? 8 : 1;
     int64_t r = blockIdx.x;
     int token = tokens[r];
     if (token < 0 || token >= vocab) {
         if (threadIdx.x == 0) refuse(refusal, CHECK_EMBEDDING, r, token, vocab - 1);
         return;
     }
-    for (int64_t i = threadIdx.x; i < width; i += THREADS) y[r * width + i] = scale * get(table[token * width + i]);
+    for (int64_t c = threadIdx.x * N; c < width; c += THREADS * N) {
+        float x[N];
+        load(table + token * width + c, x);
+        for (int e = 0; e < N; e++) x[e] *= scale;
+        store(y + r * width + c, x);
+    }
 }
 
-int32_t rondo_embedding(rondo_stream *s, const void *table, int32_t table_type, const int32_t *tokens, int64_t rows, int64_t width,
-    int64_t vocab, float scale, float *y)
+int32_t device_embedding(rondo_stream *s, int32_t type, const void *table, int32_t table_type, const int32_t *tokens, int64_t rows,
+    int64_t width, int64_t vocab, float scale, void *y)
 {
-    NEED(embedding, s);
-    EXTENT(embedding, rows, 0);
-    EXTENT(embedding, width, 0);
-    EXTENT(embedding, vocab, 0);
-    REQUIRE(table_type == RONDO_F32 || table_type == RONDO_BF16, "rondo_embedding: table_type is %d, expected f32 (0) or bf16 (1)",
-        table_type);
-    if (rows == 0 || width == 0) return RONDO_OK;
-    NEED(embedding, table);
-    NEED(embedding, tokens);
-    NEED(embedding, y);
     Refusal *refusal = s->refusal;
-    if (table_type == RONDO_F32) {
-        const float *from = (const float *) table;
-        LAUNCH(embedding_kernel<float>, (unsigned) rows, THREADS, 0, s->stream, from, tokens, width, vocab, scale, y, refusal);
-    } else {
-        const uint16_t *from = (const uint16_t *) table;
-        LAUNCH(embedding_kernel<uint16_t>, (unsigned) rows, THREADS, 0, s->stream, from, tokens, width, vocab, scale, y, refusal);
-    }
+    bool wide = width % 8 == 0 && aligned16(table, y);
+    by_type(type, [&](auto element) {
+        by_type(table_type, [&](auto entry) {
+            using From = decltype(entry);
+            using To = decltype(element);
+            const From *from = (const From *) table;
+            To *to = (To *) y;
+            unsigned blocks = (unsigned) rows;
+            if (wide) LAUNCH((embedding_kernel<From, To, true>), blocks, THREADS, 0, s->stream, from, tokens, width, vocab, scale, to, refusal);
+            else LAUNCH((embedding_kernel<From, To, false>), blocks, THREADS, 0, s->stream, from, tokens, width, vocab, scale, to, refusal);
+        });
+    });
     return launched(s, "rondo_embedding");
 }
 
-__global__ void embedding_grad_kernel(const int32_t *tokens, const float *dy, int64_t rows, int64_t width, int64_t vocab, float scale,
+template <class T>
+__global__ void embedding_grad_kernel(const int32_t *tokens, const T *dy, int64_t rows, int64_t width, int64_t vocab, float scale,
     float *dtable, Refusal *refusal)
 {
     SHARED_ARRAY(float, slots, WARP);
@@ -66,30 +68,26 @@ __global__ void embedding_grad_kernel(const int32_t *tokens, const float *dy, in
         __syncthreads();
         for (int i = 0; i < THREADS; i++) {
             if (!match[i]) continue;
-            const float *from = dy + (start + i) * width;
-            for (int64_t c = threadIdx.x; c < width; c += THREADS) to[c] += scale * from[c];
+            const T *from = dy + (start + i) * width;
+            for (int64_t c = threadIdx.x; c < width; c += THREADS) to[c] += scale * get(from[c]);
         }
         __syncthreads();
     }
 }
 
-int32_t rondo_embedding_grad(rondo_stream *s, const int32_t *tokens, const float *dy, int64_t rows, int64_t width, int64_t vocab,
-    float scale, int32_t accumulate, float *dtable)
+int32_t device_embedding_grad(rondo_stream *s, int32_t type, const int32_t *tokens, const void *dy, int64_t rows, int64_t width,
+    int64_t vocab, float scale, int32_t accumulate, float *dtable)
 {
-    NEED(embedding_grad, s);
-    EXTENT(embedding_grad, rows, 0);
-    EXTENT(embedding_grad, width, 0);
-    EXTENT(embedding_grad, vocab, 0);
-    if (width == 0 || vocab == 0) return RONDO_OK;
-    NEED(embedding_grad, dtable);
     if (!accumulate) {
         int32_t code = rondo_zero(s, dtable, vocab * width * (int64_t) sizeof(float));
         if (code != RONDO_OK) return code;
     }
     if (rows == 0) return RONDO_OK;
-    NEED(embedding_grad, tokens);
-    NEED(embedding_grad, dy);
     Refusal *refusal = s->refusal;
-    LAUNCH(embedding_grad_kernel, (unsigned) rows, THREADS, 0, s->stream, tokens, dy, rows, width, vocab, scale, dtable, refusal);
+    by_type(type, [&](auto element) {
+        using T = decltype(element);
+        const T *d = (const T *) dy;
+        LAUNCH(embedding_grad_kernel<T>, (unsigned) rows, THREADS, 0, s->stream, tokens, d, rows, width, vocab, scale, dtable, refusal);
+    });
     return launched(s, "rondo_embedding_grad");
 }

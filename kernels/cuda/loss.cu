@@ -3,9 +3,10 @@
  *
  * First the counted targets, and a check of all of them. Then for each chunk: logits by a product into scratch; a block a row for
  * maximum, sum of exponentials and loss, and the logits become (softmax - onehot) * grad_scale / count in place; then
- * dx = dlogits * head and dhead += dlogits^T * x by products. Losses are summed in double in an order fixed by the shape.
+ * dx = dlogits * head and dhead += dlogits^T * x by products. Logits are f32, their gradients of the activations' type. Losses are
+ * summed in double in an order fixed by the shape.
  */
-#include "device.h"
+#include "vectors.cuh"
 
 constexpr int THREADS = 256, LOSS_BLOCKS = 1024, TOTAL = PARTIALS - 1;
 
@@ -25,9 +26,13 @@ __global__ void count_kernel(const int32_t *targets, int64_t rows, int64_t vocab
     partials[TOTAL] = 0;
 }
 
-/* partials[block] = the losses of rows block, block + blocks, ...; with gradient the logits become their gradient. */
-__global__ void rows_kernel(float *logits, const int32_t *targets, int64_t rows, int64_t vocab, float grad_scale, int gradient,
-    const float *loss, double *partials)
+/*
+ * partials[block] = the losses of rows block, block + blocks, ...; with gradient the logits become their gradient, of type T and at
+ * the beginning of the row's memory: what is written lies below what is still to be read.
+ */
+template <class T, int N>
+__global__ __launch_bounds__(THREADS) void rows_kernel(float *logits, const int32_t *targets, int64_t rows, int64_t vocab, float grad_scale,
+    int gradient, const float *loss, double *partials)
 {
     SHARED_ARRAY(float, slots, WARP);
     SHARED_ARRAY(double, sums, WARP);
@@ -35,24 +40,42 @@ __global__ void rows_kernel(float *logits, const int32_t *targets, int64_t rows,
     float factor = (float) ((double) grad_scale / (double) loss[1]);
     for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
         float *x = logits + r * vocab;
+        T *dx = reinterpret_cast<T *>(x);
         int target = targets[r];
         if (target < 0 || target >= vocab) {
             if (gradient)
-                for (int64_t i = threadIdx.x; i < vocab; i += THREADS) x[i] = 0;
+                for (int64_t i = threadIdx.x; i < vocab; i += THREADS) put(dx + i, 0);
             continue;
         }
+        /* One pass: the sum is relative to the greatest logit that the thread has seen. */
         float top = -INFINITY;
-        for (int64_t i = threadIdx.x; i < vocab; i += THREADS) top = fmaxf(top, x[i]);
-        top = block_max(top, slots);
         double sum = 0;
-        for (int64_t i = threadIdx.x; i < vocab; i += THREADS) sum += expf(x[i] - top);
-        sum = block_sum(sum, sums);
+        for (int64_t i = threadIdx.x * N; i < vocab; i += THREADS * N) {
+            float v[N], most = top, part = 0;
+            load(x + i, v);
+            for (int e = 0; e < N; e++) most = fmaxf(most, v[e]);
+            for (int e = 0; e < N; e++) part += expf(v[e] - most);
+            sum = (most > top ? sum * (double) expf(top - most) : sum) + (double) part;
+            top = most;
+        }
+        float mine = top;
+        top = block_max(top, slots);
+        sum = block_sum(mine > -INFINITY ? sum * (double) expf(mine - top) : 0, sums);
         if (threadIdx.x == 0) total += log(sum) + top - x[target];
         if (!gradient) continue;
         /* Thread 0 has read the target's logit before any thread overwrites it. */
         __syncthreads();
         float scale = (float) (factor / sum);
-        for (int64_t i = threadIdx.x; i < vocab; i += THREADS) x[i] = expf(x[i] - top) * scale - (i == target ? factor : 0);
+        for (int64_t start = 0; start < vocab; start += THREADS * N) {
+            int64_t i = start + threadIdx.x * N;
+            float v[N];
+            if (i < vocab) {
+                load(x + i, v);
+                for (int e = 0; e < N; e++) v[e] = expf(v[e] - top) * scale - (i + e == target ? factor : 0);
+            }
+            if (sizeof(T) < sizeof(float)) __syncthreads();
+            if (i < vocab) store(dx + i, v);
+        }
     }
     if (threadIdx.x == 0) partials[blockIdx.x] = total;
 }
@@ -70,47 +93,49 @@ __global__ void total_kernel(double *partials, int64_t blocks, int last, float *
     if (last) loss[0] = loss[1] > 0 ? (float) (sum / (double) loss[1]) : 0;
 }
 
-int32_t rondo_linear_cross_entropy(rondo_stream *s, const float *x, const float *head, const int32_t *targets, int64_t rows, int64_t width,
-    int64_t vocab, int64_t chunk_rows, float grad_scale, float *scratch, float *loss, float *dx, int32_t accumulate_dhead, float *dhead)
+/* The products that surround rows_kernel; T is the type of x, head and dx. */
+template <class T>
+static int32_t chunk_of_rows(rondo_stream *s, const T *x, const T *head, const int32_t *targets, int64_t n, int64_t width, int64_t vocab,
+    float grad_scale, int last, float *scratch, float *loss, T *dx, float *dhead)
 {
-    NEED(linear_cross_entropy, s);
-    EXTENT(linear_cross_entropy, rows, 0);
-    EXTENT(linear_cross_entropy, width, 1);
-    EXTENT(linear_cross_entropy, vocab, 1);
-    NEED(linear_cross_entropy, loss);
-    if (rows > 0) {
-        NEED(linear_cross_entropy, x);
-        NEED(linear_cross_entropy, head);
-        NEED(linear_cross_entropy, targets);
-        NEED(linear_cross_entropy, scratch);
-        REQUIRE(chunk_rows >= 1, "rondo_linear_cross_entropy: chunk_rows is %lld, expected at least 1", (long long) chunk_rows);
-    }
-    if (dhead && !accumulate_dhead) {
-        int32_t code = rondo_zero(s, dhead, vocab * width * (int64_t) sizeof(float));
-        if (code != RONDO_OK) return code;
-    }
+    int32_t type = sizeof(T) == sizeof(float) ? RONDO_F32 : RONDO_BF16;
+    int64_t blocks = lesser(n, LOSS_BLOCKS), ld = vocab * (int64_t) (sizeof(float) / sizeof(T));
+    int gradient = dx != nullptr || dhead != nullptr;
+    double *partials = s->partials;
+    int32_t code = rondo_matmul(s, 1, n, vocab, width, 1, x, type, 0, width, 0, head, type, 1, width, 0, 0, nullptr, 0, 0, scratch, RONDO_F32,
+        vocab, 0, 0);
+    if (code != RONDO_OK) return code;
+    if (vocab % 4 == 0 && aligned16(scratch))
+        LAUNCH((rows_kernel<T, 4>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, gradient, loss, partials);
+    else
+        LAUNCH((rows_kernel<T, 1>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, gradient, loss, partials);
+    LAUNCH(total_kernel, 1, THREADS, 0, s->stream, partials, blocks, last, loss);
+    if (dx)
+        code = rondo_matmul(s, 1, n, width, vocab, 1, scratch, type, 0, ld, 0, head, type, 0, width, 0, 0, nullptr, 0, 0, dx, type, width, 0, 0);
+    if (code == RONDO_OK && dhead)
+        code = rondo_matmul(s, 1, vocab, width, n, 1, scratch, type, 1, ld, 0, x, type, 0, width, 0, 1, dhead, width, 0, dhead, RONDO_F32,
+            width, 0, 0);
+    return code;
+}
+
+int32_t device_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x, const void *head, const int32_t *targets, int64_t rows,
+    int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float *scratch, float *loss, void *dx, int32_t accumulate_dhead,
+    float *dhead)
+{
+    int32_t code = RONDO_OK;
+    if (dhead && !accumulate_dhead) code = rondo_zero(s, dhead, vocab * width * (int64_t) sizeof(float));
+    if (code != RONDO_OK) return code;
     if (rows == 0) return rondo_zero(s, loss, 2 * sizeof(float));
     double *partials = s->partials;
     Refusal *refusal = s->refusal;
     LAUNCH(count_kernel, 1, THREADS, 0, s->stream, targets, rows, vocab, loss, partials, refusal);
-    int gradient = dx != nullptr || dhead != nullptr;
-    for (int64_t r0 = 0; r0 < rows; r0 += chunk_rows) {
-        int64_t n = lesser(chunk_rows, rows - r0), blocks = lesser(n, LOSS_BLOCKS);
-        const float *part = x + r0 * width;
-        const int32_t *wanted = targets + r0;
-        int32_t code = rondo_matmul(s, 1, n, vocab, width, 1, part, RONDO_F32, 0, width, 0, head, RONDO_F32, 1, width, 0, 0, nullptr, 0, 0,
-            scratch, RONDO_F32, vocab, 0, 0);
-        if (code != RONDO_OK) return code;
-        LAUNCH(rows_kernel, (unsigned) blocks, THREADS, 0, s->stream, scratch, wanted, n, vocab, grad_scale, gradient, loss, partials);
-        int last = r0 + n == rows;
-        LAUNCH(total_kernel, 1, THREADS, 0, s->stream, partials, blocks, last, loss);
-        if (dx)
-            code = rondo_matmul(s, 1, n, width, vocab, 1, scratch, RONDO_F32, 0, vocab, 0, head, RONDO_F32, 0, width, 0, 0, nullptr, 0, 0,
-                dx + r0 * width, RONDO_F32, width, 0, 0);
-        if (code == RONDO_OK && dhead)
-            code = rondo_matmul(s, 1, vocab, width, n, 1, scratch, RONDO_F32, 1, vocab, 0, part, RONDO_F32, 0, width, 0, 1, dhead, width, 0,
-                dhead, RONDO_F32, width, 0, 0);
-        if (code != RONDO_OK) return code;
-    }
-    return launched(s, "rondo_linear_cross_entropy");
+    by_type(type, [&](auto element) {
+        using T = decltype(element);
+        for (int64_t r0 = 0; r0 < rows && code == RONDO_OK; r0 += chunk_rows) {
+            int64_t n = lesser(chunk_rows, rows - r0);
+            code = chunk_of_rows(s, (const T *) x + r0 * width, (const T *) head, targets + r0, n, width, vocab, grad_scale, r0 + n == rows,
+                scratch, loss, dx ? (T *) dx + r0 * width : nullptr, dhead);
+        }
+    });
+    return code != RONDO_OK ? code : launched(s, "rondo_linear_cross_entropy");
 }

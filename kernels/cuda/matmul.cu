@@ -85,40 +85,12 @@ static void start(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t 
     }
 }
 
-#define CHECK_TYPE(type) \
-    REQUIRE((type) == RONDO_F32 || (type) == RONDO_BF16, "rondo_matmul: " #type " is %d, expected f32 (0) or bf16 (1)", (type))
-#define CHECK_LD(ld, extent) \
-    REQUIRE((ld) >= (extent), "rondo_matmul: " #ld " is %lld, expected at least %lld", (long long) (ld), (long long) (extent))
 
-int32_t rondo_matmul(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t k, float alpha, const void *a, int32_t a_type,
+int32_t device_matmul(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t k, float alpha, const void *a, int32_t a_type,
     int32_t transpose_a, int64_t a_ld, int64_t a_step, const void *b, int32_t b_type, int32_t transpose_b, int64_t b_ld, int64_t b_step,
     float beta, const void *c, int64_t c_ld, int64_t c_step, void *out, int32_t out_type, int64_t out_ld, int64_t out_step,
     int32_t symmetric)
 {
-    NEED(matmul, s);
-    EXTENT(matmul, batch, 0);
-    EXTENT(matmul, m, 0);
-    EXTENT(matmul, n, 0);
-    EXTENT(matmul, k, 0);
-    CHECK_TYPE(a_type);
-    CHECK_TYPE(b_type);
-    CHECK_TYPE(out_type);
-    if (batch == 0 || m == 0 || n == 0) return RONDO_OK;
-    NEED(matmul, out);
-    CHECK_LD(out_ld, n);
-    if (k > 0) {
-        NEED(matmul, a);
-        NEED(matmul, b);
-        CHECK_LD(a_ld, transpose_a ? m : k);
-        CHECK_LD(b_ld, transpose_b ? k : n);
-    }
-    if (beta != 0) {
-        NEED(matmul, c);
-        CHECK_LD(c_ld, n);
-        REQUIRE(c != out || (c_ld == out_ld && (batch == 1 || c_step == out_step)),
-            "rondo_matmul: out is c with another layout, expected c_ld = out_ld and c_step = out_step");
-    }
-    REQUIRE(!symmetric || m == n, "rondo_matmul: symmetric with m = %lld and n = %lld, expected them equal", (long long) m, (long long) n);
     if (pieces(m, TILE) > 65535)
         return rondo_fail(RONDO_UNSUPPORTED, "rondo_matmul: m is %lld, expected at most %d", (long long) m, 65535 * TILE);
     auto with_result = [&](auto left, auto right) {

@@ -61,14 +61,8 @@ __global__ void noise_kernel(const int64_t *key, double low, double range, float
     }
 }
 
-int32_t rondo_truncated_normal(rondo_stream *s, const int64_t *key, float std, float cut, int64_t n, float *out)
+int32_t device_truncated_normal(rondo_stream *s, const int64_t *key, float std, float cut, int64_t n, float *out)
 {
-    NEED(truncated_normal, s);
-    EXTENT(truncated_normal, n, 0);
-    REQUIRE(cut > 0, "rondo_truncated_normal: cut is %g, expected more than 0", cut);
-    if (n == 0) return RONDO_OK;
-    NEED(truncated_normal, key);
-    NEED(truncated_normal, out);
     double low = 0.5 * erfc(cut / sqrt(2.0)), range = 1 - 2 * low;
     LAUNCH(noise_kernel, blocks_for(pieces(n, 4), THREADS), THREADS, 0, s->stream, key, low, range, std, n, out);
     return launched(s, "rondo_truncated_normal");

@@ -3,20 +3,36 @@
  *
  * All bound by memory: AdamW moves 28 bytes a parameter, Muon's momentum 16, its application 12 (10 with bf16), a sum of squares 4.
  * Sums are taken in double over chunks fixed by the length and added in chunk order. Learning rate, bias corrections and clip
- * factor are read from the device, so that a captured step follows them.
+ * factor are read from the device, so that a captured step follows them. 16 bytes a thread and access where pointers allow.
  */
-#include "device.h"
+#include "vectors.cuh"
 
 constexpr int THREADS = 256, CHUNK = 16384;
 
+/* How many elements a call of a body takes. */
+template <int COUNT> struct Count { static constexpr int N = COUNT; };
+
+/* body(i, Count<N>) for elements i to i + N - 1, from start to end, N = WIDTH as long as that many are left: by threads thread,
+ * thread + threads, ... */
+template <int WIDTH, class Body> __device__ __forceinline__ void each(int64_t start, int64_t end, int64_t thread, int64_t threads, Body body)
+{
+    int64_t rest = start + (end - start) / WIDTH * WIDTH;
+    for (int64_t i = start + thread * WIDTH; i < rest; i += threads * WIDTH) body(i, Count<WIDTH>());
+    for (int64_t i = rest + thread; i < end; i += threads) body(i, Count<1>());
+}
+
 /* partials[matrix, chunk] = sum of squares of one chunk of one matrix. */
-__global__ void squares_kernel(const float *x, int64_t n, int64_t chunk, double *partials)
+template <int WIDTH> __global__ void squares_kernel(const float *x, int64_t n, int64_t chunk, double *partials)
 {
     SHARED_ARRAY(double, slots, WARP);
     const float *from = x + (int64_t) blockIdx.y * n;
     int64_t start = (int64_t) blockIdx.x * chunk, end = lesser(start + chunk, n);
     double sum = 0;
-    for (int64_t i = start + threadIdx.x; i < end; i += THREADS) sum += (double) from[i] * from[i];
+    each<WIDTH>(start, end, threadIdx.x, THREADS, [&](int64_t i, auto count) {
+        float v[decltype(count)::N];
+        load(from + i, v);
+        for (float f : v) sum += (double) f * f;
+    });
     sum = block_sum(sum, slots);
     if (threadIdx.x == 0) partials[(int64_t) blockIdx.y * gridDim.x + blockIdx.x] = sum;
 }
@@ -36,17 +52,16 @@ __global__ void sum_kernel(const double *partials, int64_t count, float *out)
     if (threadIdx.x == 0) out[0] = (float) sum;
 }
 
-static int64_t chunk_of(int64_t n, int64_t most_chunks) { return greater(CHUNK, pieces(n, most_chunks)); }
+/* A multiple of four, so that chunks keep the alignment. */
+static int64_t chunk_of(int64_t n, int64_t most_chunks) { return round_up(greater(CHUNK, pieces(n, most_chunks)), 4); }
 
-int32_t rondo_sum_squares(rondo_stream *s, const float *x, int64_t n, float *out)
+int32_t device_sum_squares(rondo_stream *s, const float *x, int64_t n, float *out)
 {
-    NEED(sum_squares, s);
-    EXTENT(sum_squares, n, 0);
-    NEED(sum_squares, out);
-    if (n > 0) NEED(sum_squares, x);
     int64_t chunk = chunk_of(n, PARTIALS), chunks = pieces(n, chunk);
     double *partials = s->partials;
-    if (n > 0) LAUNCH(squares_kernel, (unsigned) chunks, THREADS, 0, s->stream, x, n, chunk, partials);
+    unsigned blocks = (unsigned) chunks;
+    if (n > 0 && aligned16(x)) LAUNCH(squares_kernel<4>, blocks, THREADS, 0, s->stream, x, n, chunk, partials);
+    else if (n > 0) LAUNCH(squares_kernel<1>, blocks, THREADS, 0, s->stream, x, n, chunk, partials);
     LAUNCH(sum_kernel, 1, THREADS, 0, s->stream, partials, chunks, out);
     return launched(s, "rondo_sum_squares");
 }
@@ -59,129 +74,130 @@ __global__ void clip_kernel(const float *sum_squares, float max_norm, float *out
     out[1] = max_norm <= 0 || factor > 1 ? 1 : factor;
 }
 
-int32_t rondo_clip_factor(rondo_stream *s, const float *sum_squares, float max_norm, float *out)
+int32_t device_clip_factor(rondo_stream *s, const float *sum_squares, float max_norm, float *out)
 {
-    NEED(clip_factor, s);
-    NEED(clip_factor, sum_squares);
-    NEED(clip_factor, out);
     LAUNCH(clip_kernel, 1, 1, 0, s->stream, sum_squares, max_norm, out);
     return launched(s, "rondo_clip_factor");
 }
 
+template <int WIDTH>
 __global__ void adamw_kernel(float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n, float beta1,
     float beta2, float eps, float weight_decay)
 {
     float keep = 1 - control[0] * weight_decay, rate = control[0] / control[1], second = control[2], factor = clip[1];
-    for (int64_t i = first_index(); i < n; i += index_step()) {
-        float gradient = g[i] * factor;
-        float mean = beta1 * m[i] + (1 - beta1) * gradient;
-        float square = beta2 * v[i] + (1 - beta2) * gradient * gradient;
-        m[i] = mean;
-        v[i] = square;
-        p[i] = p[i] * keep - rate * mean / (sqrtf(square / second) + eps);
-    }
+    each<WIDTH>(0, n, first_index(), index_step(), [&](int64_t i, auto count) {
+        constexpr int N = decltype(count)::N;
+        float weight[N], gradient[N], mean[N], square[N];
+        load(p + i, weight);
+        load(g + i, gradient);
+        load(m + i, mean);
+        load(v + i, square);
+        for (int e = 0; e < N; e++) {
+            float d = gradient[e] * factor;
+            mean[e] = beta1 * mean[e] + (1 - beta1) * d;
+            square[e] = beta2 * square[e] + (1 - beta2) * d * d;
+            weight[e] = weight[e] * keep - rate * mean[e] / (sqrtf(square[e] / second) + eps);
+        }
+        store(m + i, mean);
+        store(v + i, square);
+        store(p + i, weight);
+    });
 }
 
-int32_t rondo_adamw(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
+int32_t device_adamw(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
     float beta1, float beta2, float eps, float weight_decay)
 {
-    NEED(adamw, s);
-    EXTENT(adamw, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(adamw, p);
-    NEED(adamw, g);
-    NEED(adamw, m);
-    NEED(adamw, v);
-    NEED(adamw, control);
-    NEED(adamw, clip);
-    LAUNCH(adamw_kernel, blocks_for(n, THREADS), THREADS, 0, s->stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay);
+    unsigned blocks = blocks_for(pieces(n, 4), THREADS);
+    if (aligned16(p, g, m, v))
+        LAUNCH(adamw_kernel<4>, blocks, THREADS, 0, s->stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay);
+    else LAUNCH(adamw_kernel<1>, blocks, THREADS, 0, s->stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay);
     return launched(s, "rondo_adamw");
 }
 
-__global__ void momentum_kernel(float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)
+template <int WIDTH> __global__ void momentum_kernel(float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)
 {
     float factor = clip[1];
-    for (int64_t i = first_index(); i < n; i += index_step()) {
-        float gradient = g[i] * factor;
-        float mean = m[i] + (1 - momentum) * (gradient - m[i]);
-        m[i] = mean;
-        u[i] = gradient + momentum * (mean - gradient);
-    }
+    each<WIDTH>(0, n, first_index(), index_step(), [&](int64_t i, auto count) {
+        constexpr int N = decltype(count)::N;
+        float mean[N], gradient[N];
+        load(m + i, mean);
+        load(g + i, gradient);
+        for (int e = 0; e < N; e++) {
+            float d = gradient[e] * factor;
+            mean[e] += (1 - momentum) * (d - mean[e]);
+            gradient[e] = d + momentum * (mean[e] - d);
+        }
+        store(m + i, mean);
+        store(u + i, gradient);
+    });
 }
 
-int32_t rondo_muon_momentum(rondo_stream *s, float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)
+int32_t device_muon_momentum(rondo_stream *s, float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)
 {
-    NEED(muon_momentum, s);
-    EXTENT(muon_momentum, n, 0);
-    if (n == 0) return RONDO_OK;
-    NEED(muon_momentum, m);
-    NEED(muon_momentum, g);
-    NEED(muon_momentum, clip);
-    NEED(muon_momentum, u);
-    LAUNCH(momentum_kernel, blocks_for(n, THREADS), THREADS, 0, s->stream, m, g, clip, n, momentum, u);
+    unsigned blocks = blocks_for(pieces(n, 4), THREADS);
+    if (aligned16(m, g, u)) LAUNCH(momentum_kernel<4>, blocks, THREADS, 0, s->stream, m, g, clip, n, momentum, u);
+    else LAUNCH(momentum_kernel<1>, blocks, THREADS, 0, s->stream, m, g, clip, n, momentum, u);
     return launched(s, "rondo_muon_momentum");
 }
 
-template <class T>
+template <class T, int WIDTH>
 __global__ void normalize_kernel(const float *x, int64_t n, int64_t chunk, const double *partials, float eps, T *out)
 {
     SHARED_ARRAY(double, slots, WARP);
     double sum = sum_partials(partials + (int64_t) blockIdx.y * gridDim.x, gridDim.x, slots);
     float factor = (float) (1 / (sqrt(sum) + eps));
     int64_t start = (int64_t) blockIdx.x * chunk, end = lesser(start + chunk, n), matrix = (int64_t) blockIdx.y * n;
-    for (int64_t i = start + threadIdx.x; i < end; i += THREADS) put(out + matrix + i, factor * x[matrix + i]);
+    each<WIDTH>(start, end, threadIdx.x, THREADS, [&](int64_t i, auto count) {
+        float v[decltype(count)::N];
+        load(x + matrix + i, v);
+        for (float &f : v) f *= factor;
+        store(out + matrix + i, v);
+    });
 }
 
-int32_t rondo_normalize_matrices(rondo_stream *s, const float *x, int64_t batch, int64_t n, float eps, void *out, int32_t out_type)
+int32_t device_normalize_matrices(rondo_stream *s, const float *x, int64_t batch, int64_t n, float eps, void *out, int32_t out_type)
 {
-    NEED(normalize_matrices, s);
-    EXTENT(normalize_matrices, batch, 0);
-    EXTENT(normalize_matrices, n, 0);
-    REQUIRE(out_type == RONDO_F32 || out_type == RONDO_BF16,
-        "rondo_normalize_matrices: out_type is %d, expected f32 (0) or bf16 (1)", out_type);
-    if (batch == 0 || n == 0) return RONDO_OK;
-    NEED(normalize_matrices, x);
-    NEED(normalize_matrices, out);
     /* Matrices go in groups, because there are PARTIALS partial sums; chunks depend on n alone. */
     int64_t chunk = chunk_of(n, 256), chunks = pieces(n, chunk), group = PARTIALS / chunks;
     double *partials = s->partials;
+    bool wide = n % 4 == 0 && aligned16(x, out);
     for (int64_t first = 0; first < batch; first += group) {
         dim3 blocks((unsigned) chunks, (unsigned) lesser(group, batch - first));
         const float *from = x + first * n;
-        LAUNCH(squares_kernel, blocks, THREADS, 0, s->stream, from, n, chunk, partials);
-        if (out_type == RONDO_F32) {
-            float *to = (float *) out + first * n;
-            LAUNCH(normalize_kernel<float>, blocks, THREADS, 0, s->stream, from, n, chunk, partials, eps, to);
-        } else {
-            uint16_t *to = (uint16_t *) out + first * n;
-            LAUNCH(normalize_kernel<uint16_t>, blocks, THREADS, 0, s->stream, from, n, chunk, partials, eps, to);
-        }
+        if (wide) LAUNCH(squares_kernel<4>, blocks, THREADS, 0, s->stream, from, n, chunk, partials);
+        else LAUNCH(squares_kernel<1>, blocks, THREADS, 0, s->stream, from, n, chunk, partials);
+        by_type(out_type, [&](auto element) {
+            using T = decltype(element);
+            T *to = (T *) out + first * n;
+            if (wide) LAUNCH((normalize_kernel<T, 4>), blocks, THREADS, 0, s->stream, from, n, chunk, partials, eps, to);
+            else LAUNCH((normalize_kernel<T, 1>), blocks, THREADS, 0, s->stream, from, n, chunk, partials, eps, to);
+        });
     }
     return launched(s, "rondo_normalize_matrices");
 }
 
-template <class T> __global__ void apply_kernel(float *p, const T *o, const float *control, int64_t n, float scale, float weight_decay)
+template <class T, int WIDTH> __global__ void apply_kernel(float *p, const T *o, const float *control, int64_t n, float scale, float weight_decay)
 {
     float keep = 1 - control[0] * weight_decay, rate = control[0] * scale;
-    for (int64_t i = first_index(); i < n; i += index_step()) p[i] = p[i] * keep - rate * get(o[i]);
+    each<WIDTH>(0, n, first_index(), index_step(), [&](int64_t i, auto count) {
+        constexpr int N = decltype(count)::N;
+        float weight[N], direction[N];
+        load(p + i, weight);
+        load(o + i, direction);
+        for (int e = 0; e < N; e++) weight[e] = weight[e] * keep - rate * direction[e];
+        store(p + i, weight);
+    });
 }
 
-int32_t rondo_muon_apply(rondo_stream *s, float *p, const void *o, int32_t o_type, const float *control, int64_t n, float scale,
+int32_t device_muon_apply(rondo_stream *s, float *p, const void *o, int32_t o_type, const float *control, int64_t n, float scale,
     float weight_decay)
 {
-    NEED(muon_apply, s);
-    EXTENT(muon_apply, n, 0);
-    REQUIRE(o_type == RONDO_F32 || o_type == RONDO_BF16, "rondo_muon_apply: o_type is %d, expected f32 (0) or bf16 (1)", o_type);
-    if (n == 0) return RONDO_OK;
-    NEED(muon_apply, p);
-    NEED(muon_apply, o);
-    NEED(muon_apply, control);
-    if (o_type == RONDO_F32) {
-        const float *from = (const float *) o;
-        LAUNCH(apply_kernel<float>, blocks_for(n, THREADS), THREADS, 0, s->stream, p, from, control, n, scale, weight_decay);
-    } else {
-        const uint16_t *from = (const uint16_t *) o;
-        LAUNCH(apply_kernel<uint16_t>, blocks_for(n, THREADS), THREADS, 0, s->stream, p, from, control, n, scale, weight_decay);
-    }
+    by_type(o_type, [&](auto element) {
+        using T = decltype(element);
+        const T *from = (const T *) o;
+        unsigned blocks = blocks_for(pieces(n, 8), THREADS);
+        if (aligned16(p, o)) LAUNCH((apply_kernel<T, 8>), blocks, THREADS, 0, s->stream, p, from, control, n, scale, weight_decay);
+        else LAUNCH((apply_kernel<T, 1>), blocks, THREADS, 0, s->stream, p, from, control, n, scale, weight_decay);
+    });
     return launched(s, "rondo_muon_apply");
 }

@@ -1,16 +1,17 @@
 /*
  * rows.cuh: what the norms share: RMSNorm of rows that lie ld apart, its gradient, and sums over columns.
  *
- * A group of threads, a warp for narrow rows and a block for wide ones, owns a row and passes over it twice; the second pass finds
- * it in the caches. Column sums go in chunks of rows fixed by the shape, to the stream's scratch, and are added in chunk order:
- * deterministic without atomics.
+ * A group of threads, a warp for narrow rows and a block for wide ones, owns a row and keeps it in registers between its two passes
+ * where it fits there and is aligned; else it reads it twice. Column sums go in chunks of rows fixed by the shape, to the stream's
+ * scratch, and are added in chunk order: deterministic without atomics.
  */
 #ifndef RONDO_CUDA_ROWS_CUH
 #define RONDO_CUDA_ROWS_CUH
 
-#include "device.h"
+#include "vectors.cuh"
 
-constexpr int ROW_THREADS = 256, NARROW = 1024, SUM_LANES = 8, SUM_CHUNKS = 64;
+/* HELD: elements of a row that a thread keeps. SUM_CHUNKS: chunks of rows that blocks sum over, WARP_CHUNKS: that warps do. */
+constexpr int ROW_THREADS = 256, NARROW = 1024, HELD = 32, SUM_LANES = 8, SUM_CHUNKS = 264, WARP_CHUNKS = 2048;
 
 /* Rows of a launch: GROUP threads each. */
 template <int GROUP> __device__ __forceinline__ float group_sum(float x, float *slots)
@@ -19,79 +20,164 @@ template <int GROUP> __device__ __forceinline__ float group_sum(float x, float *
     else return block_sum(x, slots);
 }
 
-/* Rows [rows, width] of which the first element lies ld after that of the row before. */
-struct Rows {
-    const float *data;
+/* A row of each lies ld after the one before. */
+template <class T> struct Rows {
+    T *data;
     int64_t ld;
 };
 
-template <int GROUP>
-__global__ void norm_kernel(Rows x, const float *residual, const float *gain, float eps, int64_t rows, int width, float *sum, float *y,
-    int64_t y_ld, float *rstd, int rstd_step)
+template <class T> struct Norm {
+    Rows<const T> x;
+    const T *residual;
+    const float *gain;
+    float eps;
+    int64_t rows;
+    int width;
+    T *sum;
+    Rows<T> y;
+    float *rstd;
+    int rstd_step;
+};
+
+/* N elements a thread and access; all of a row held in registers, or read twice when HOLDS is false. */
+template <class T, int GROUP, int N, bool HOLDS> __global__ __launch_bounds__(ROW_THREADS, 4) void norm_kernel(Norm<T> job)
 {
     SHARED_ARRAY(float, slots, WARP);
-    int64_t r = (int64_t) blockIdx.x * (blockDim.x / GROUP) + threadIdx.x / GROUP;
-    int lane = threadIdx.x % GROUP;
-    if (GROUP == WARP && r >= rows) return;
-    const float *from = x.data + r * x.ld, *other = residual ? residual + r * width : nullptr;
-    float squares = 0;
-    for (int i = lane; i < width; i += GROUP) {
-        float v = other ? from[i] + other[i] : from[i];
-        squares += v * v;
+    int64_t r = (int64_t) blockIdx.x * (ROW_THREADS / GROUP) + threadIdx.x / GROUP;
+    int lane = threadIdx.x % GROUP, width = job.width;
+    if (GROUP == WARP && r >= job.rows) return;
+    constexpr int PARTS = HOLDS ? HELD / N : 1;
+    const T *from = job.x.data + r * job.x.ld, *residual = job.residual ? job.residual + r * width : nullptr;
+    float held[PARTS][N], squares = 0;
+    auto read = [&](int c, float (&x)[N]) {
+        load(from + c, x);
+        if (!residual) return;
+        float other[N];
+        load(residual + c, other);
+        /* As it is stored, so that its gradient sees the same. */
+        for (int e = 0; e < N; e++) x[e] = rounded<T>(x[e] + other[e]);
+    };
+    auto square = [&](const float (&x)[N]) {
+        for (int e = 0; e < N; e++) squares += x[e] * x[e];
+    };
+    auto write = [&](int c, float (&x)[N], float scale) {
+        if (job.sum) store(job.sum + r * width + c, x);
+        float gain[N];
+        load(job.gain + c, gain);
+        for (int e = 0; e < N; e++) x[e] *= scale * gain[e];
+        store(job.y.data + r * job.y.ld + c, x);
+    };
+    if constexpr (HOLDS) {
+#pragma unroll
+        for (int p = 0; p < PARTS; p++) {
+            int c = (p * GROUP + lane) * N;
+            if (c >= width) break;
+            read(c, held[p]);
+            square(held[p]);
+        }
+    } else {
+        for (int c = lane * N; c < width; c += GROUP * N) {
+            read(c, held[0]);
+            square(held[0]);
+        }
     }
-    float scale = 1 / sqrtf(group_sum<GROUP>(squares, slots) / (float) width + eps);
-    if (rstd && lane == 0) rstd[r * rstd_step] = scale;
-    for (int i = lane; i < width; i += GROUP) {
-        float v = other ? from[i] + other[i] : from[i];
-        if (sum) sum[r * width + i] = v;
-        y[r * y_ld + i] = v * scale * gain[i];
+    float scale = 1 / sqrtf(group_sum<GROUP>(squares, slots) / (float) width + job.eps);
+    if (job.rstd && lane == 0) job.rstd[r * job.rstd_step] = scale;
+    if constexpr (HOLDS) {
+#pragma unroll
+        for (int p = 0; p < PARTS; p++) {
+            int c = (p * GROUP + lane) * N;
+            if (c >= width) break;
+            write(c, held[p], scale);
+        }
+    } else {
+        for (int c = lane * N; c < width; c += GROUP * N) {
+            read(c, held[0]);
+            write(c, held[0], scale);
+        }
     }
 }
 
-/* x, dy and dx in rows that lie ld apart; carry dense. */
-template <int GROUP>
-__global__ void norm_grad_kernel(Rows x, const float *gain, const float *rstd, int rstd_step, Rows dy, const float *carry, int64_t rows,
-    int width, float *dx, int64_t dx_ld)
+template <class T> struct NormGrad {
+    Rows<const T> x;
+    const float *gain, *rstd;
+    int rstd_step;
+    Rows<const T> dy;
+    const T *carry;
+    int64_t rows;
+    int width;
+    Rows<T> dx;
+    /* Rows of a group, and its sums of dy*xhat, [groups, width]; null when nobody wants them. */
+    int64_t chunk;
+    float *partials;
+};
+
+/* Rows held in registers; a group takes a chunk of rows, whose sums for the gain's gradient it holds too. */
+template <class T, int GROUP, int N, bool SUMS> __global__ __launch_bounds__(ROW_THREADS) void norm_grad_kernel(NormGrad<T> job)
 {
     SHARED_ARRAY(float, slots, WARP);
-    int64_t r = (int64_t) blockIdx.x * (blockDim.x / GROUP) + threadIdx.x / GROUP;
-    int lane = threadIdx.x % GROUP;
-    if (GROUP == WARP && r >= rows) return;
-    const float *from = x.data + r * x.ld, *d = dy.data + r * dy.ld;
-    float scale = rstd[r * rstd_step], dot = 0;
-    for (int i = lane; i < width; i += GROUP) dot += d[i] * gain[i] * from[i];
+    constexpr int PARTS = HELD / N;
+    int64_t group = (int64_t) blockIdx.x * (ROW_THREADS / GROUP) + threadIdx.x / GROUP;
+    int64_t r0 = group * job.chunk, r1 = lesser(r0 + job.chunk, job.rows);
+    if (GROUP == WARP && r0 >= job.rows) return;
+    int lane = threadIdx.x % GROUP, width = job.width;
+    float sums[SUMS ? PARTS : 1][N] = {};
+    for (int64_t r = r0; r < r1; r++) {
+        const T *from = job.x.data + r * job.x.ld, *d = job.dy.data + r * job.dy.ld, *carry = job.carry ? job.carry + r * width : nullptr;
+        T *to = job.dx.data + r * job.dx.ld;
+        float scale = job.rstd[r * job.rstd_step], dot = 0, x[PARTS][N], g[PARTS][N];
+#pragma unroll
+        for (int p = 0; p < PARTS; p++) {
+            int c = (p * GROUP + lane) * N;
+            if (c >= width) break;
+            float gain[N];
+            load(from + c, x[p]);
+            load(d + c, g[p]);
+            load(job.gain + c, gain);
+            for (int e = 0; e < N; e++) {
+                x[p][e] *= scale;
+                if constexpr (SUMS) sums[p][e] += g[p][e] * x[p][e];
+                g[p][e] *= gain[e];
+                dot += g[p][e] * x[p][e];
+            }
+        }
+        float mean = group_sum<GROUP>(dot, slots) / (float) width;
+#pragma unroll
+        for (int p = 0; p < PARTS; p++) {
+            int c = (p * GROUP + lane) * N;
+            if (c >= width) break;
+            for (int e = 0; e < N; e++) g[p][e] = scale * (g[p][e] - x[p][e] * mean);
+            if (carry) {
+                float more[N];
+                load(carry + c, more);
+                for (int e = 0; e < N; e++) g[p][e] += more[e];
+            }
+            store(to + c, g[p]);
+        }
+    }
+    if constexpr (SUMS)
+#pragma unroll
+        for (int p = 0; p < PARTS; p++) {
+            int c = (p * GROUP + lane) * N;
+            if (c >= width) break;
+            store(job.partials + group * width + c, sums[p]);
+        }
+}
+
+/* The same for rows of any width and alignment, without sums: read twice. */
+template <class T, int GROUP> __global__ __launch_bounds__(ROW_THREADS) void norm_grad_any_kernel(NormGrad<T> job)
+{
+    SHARED_ARRAY(float, slots, WARP);
+    int64_t r = (int64_t) blockIdx.x * (ROW_THREADS / GROUP) + threadIdx.x / GROUP;
+    int lane = threadIdx.x % GROUP, width = job.width;
+    if (GROUP == WARP && r >= job.rows) return;
+    const T *from = job.x.data + r * job.x.ld, *d = job.dy.data + r * job.dy.ld;
+    float scale = job.rstd[r * job.rstd_step], dot = 0;
+    for (int i = lane; i < width; i += GROUP) dot += get(d[i]) * job.gain[i] * get(from[i]);
     float mean = group_sum<GROUP>(dot, slots) * scale / (float) width;
     for (int i = lane; i < width; i += GROUP) {
-        float v = scale * (d[i] * gain[i] - from[i] * scale * mean);
-        dx[r * dx_ld + i] = carry ? v + carry[r * width + i] : v;
-    }
-}
-
-inline void launch_norm(rondo_stream *s, Rows x, const float *residual, const float *gain, float eps, int64_t rows, int64_t width,
-    float *sum, float *y, int64_t y_ld, float *rstd, int rstd_step)
-{
-    int columns = (int) width;
-    if (width <= NARROW) {
-        unsigned blocks = (unsigned) pieces(rows, ROW_THREADS / WARP);
-        LAUNCH(norm_kernel<WARP>, blocks, ROW_THREADS, 0, s->stream, x, residual, gain, eps, rows, columns, sum, y, y_ld, rstd, rstd_step);
-    } else {
-        unsigned blocks = (unsigned) rows;
-        LAUNCH(norm_kernel<ROW_THREADS>, blocks, ROW_THREADS, 0, s->stream, x, residual, gain, eps, rows, columns, sum, y, y_ld, rstd,
-            rstd_step);
-    }
-}
-
-inline void launch_norm_grad(rondo_stream *s, Rows x, const float *gain, const float *rstd, int rstd_step, Rows dy, const float *carry,
-    int64_t rows, int64_t width, float *dx, int64_t dx_ld)
-{
-    int columns = (int) width;
-    if (width <= NARROW) {
-        unsigned blocks = (unsigned) pieces(rows, ROW_THREADS / WARP);
-        LAUNCH(norm_grad_kernel<WARP>, blocks, ROW_THREADS, 0, s->stream, x, gain, rstd, rstd_step, dy, carry, rows, columns, dx, dx_ld);
-    } else {
-        unsigned blocks = (unsigned) rows;
-        LAUNCH(norm_grad_kernel<ROW_THREADS>, blocks, ROW_THREADS, 0, s->stream, x, gain, rstd, rstd_step, dy, carry, rows, columns, dx,
-            dx_ld);
+        float v = scale * (get(d[i]) * job.gain[i] - get(from[i]) * scale * mean);
+        put(job.dx.data + r * job.dx.ld + i, job.carry ? v + get(job.carry[r * width + i]) : v);
     }
 }
 
@@ -110,34 +196,103 @@ template <class Term> __global__ void column_chunks_kernel(Term term, int64_t ro
     partials[blockIdx.y * width + c] = sum;
 }
 
+/* The same shape of work over the chunks themselves. */
 template <class Empty = void>
 __global__ void add_chunks_kernel(const float *partials, int64_t chunks, int64_t width, int accumulate, float *out)
 {
-    for (int64_t c = first_index(); c < width; c += index_step()) {
-        float sum = 0;
-        for (int64_t i = 0; i < chunks; i++) sum += partials[i * width + c];
-        out[c] = accumulate ? out[c] + sum : sum;
-    }
+    SHARED_ARRAY(float, sums, SUM_LANES * WARP);
+    int64_t c = (int64_t) blockIdx.x * WARP + threadIdx.x;
+    float sum = 0;
+    if (c < width)
+        for (int64_t i = threadIdx.y; i < chunks; i += SUM_LANES) sum += partials[i * width + c];
+    sums[threadIdx.y * WARP + threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y > 0 || c >= width) return;
+    for (int i = 1; i < SUM_LANES; i++) sum += sums[i * WARP + threadIdx.x];
+    out[c] = accumulate ? out[c] + sum : sum;
 }
 
-/* out[c] (+)= sum over rows of term(r, c); width at most SCRATCH_FLOATS. */
+inline void add_chunks(rondo_stream *s, const float *partials, int64_t chunks, int64_t width, int accumulate, float *out)
+{
+    LAUNCH(add_chunks_kernel<>, (unsigned) pieces(width, WARP), dim3(WARP, SUM_LANES), 0, s->stream, partials, chunks, width, accumulate, out);
+}
+
+/* out[c] (+)= sum over rows of term(r, c). */
 template <class Term> void sum_columns(rondo_stream *s, Term term, int64_t rows, int64_t width, int accumulate, float *out)
 {
-    int64_t most_chunks = greater(1, lesser(SUM_CHUNKS, SCRATCH_FLOATS / width));
+    int64_t most_chunks = greater(1, lesser(64, SCRATCH_FLOATS / width));
     int64_t chunk_rows = greater(4 * SUM_LANES, pieces(rows, most_chunks)), chunks = pieces(rows, chunk_rows);
     float *partials = s->scratch;
     if (chunks > 0) {
         dim3 blocks((unsigned) pieces(width, WARP), (unsigned) chunks), threads(WARP, SUM_LANES);
         LAUNCH(column_chunks_kernel<Term>, blocks, threads, 0, s->stream, term, rows, width, chunk_rows, partials);
     }
-    LAUNCH(add_chunks_kernel<>, blocks_for(width, ROW_THREADS), ROW_THREADS, 0, s->stream, partials, chunks, width, accumulate, out);
+    add_chunks(s, partials, chunks, width, accumulate, out);
 }
 
-#define CHECK_SUMS(op, width) \
-    do { \
-        if ((width) > SCRATCH_FLOATS) \
-            return rondo_fail(RONDO_UNSUPPORTED, "rondo_" #op ": sums over %lld columns, expected at most %d", (long long) (width), \
-                SCRATCH_FLOATS); \
-    } while (0)
+template <class T> void launch_norm(rondo_stream *s, Norm<T> job)
+{
+    constexpr int N = STEP<T, true>;
+    bool wide = job.width % N == 0 && job.x.ld % N == 0 && job.y.ld % N == 0
+        && aligned16(job.x.data, job.residual, job.gain, job.sum, job.y.data);
+    if (job.width <= NARROW) {
+        unsigned blocks = (unsigned) pieces(job.rows, ROW_THREADS / WARP);
+        if (wide) LAUNCH((norm_kernel<T, WARP, N, true>), blocks, ROW_THREADS, 0, s->stream, job);
+        else LAUNCH((norm_kernel<T, WARP, 1, true>), blocks, ROW_THREADS, 0, s->stream, job);
+    } else {
+        unsigned blocks = (unsigned) job.rows;
+        if (wide && job.width <= HELD * ROW_THREADS) LAUNCH((norm_kernel<T, ROW_THREADS, N, true>), blocks, ROW_THREADS, 0, s->stream, job);
+        else LAUNCH((norm_kernel<T, ROW_THREADS, 1, false>), blocks, ROW_THREADS, 0, s->stream, job);
+    }
+}
+
+template <class T> struct GainTerm {
+    Rows<const T> x, dy;
+    const float *rstd;
+    int rstd_step;
+    __device__ float operator()(int64_t r, int64_t c) const
+    {
+        return get(dy.data[r * dy.ld + c]) * get(x.data[r * x.ld + c]) * rstd[r * rstd_step];
+    }
+};
+
+template <class T, int GROUP> void launch_held_grad(rondo_stream *s, NormGrad<T> job, int accumulate, float *dgain)
+{
+    constexpr int N = STEP<T, true>;
+    /* Scratch holds all chunks' sums: 264 * 8192 and 2048 * 1024 floats at most. */
+    int64_t chunks = lesser(job.rows, GROUP == WARP ? WARP_CHUNKS : SUM_CHUNKS);
+    job.chunk = dgain ? pieces(job.rows, chunks) : 1;
+    job.partials = dgain ? s->scratch : nullptr;
+    chunks = pieces(job.rows, job.chunk);
+    unsigned blocks = (unsigned) pieces(chunks, ROW_THREADS / GROUP);
+    if (!dgain) {
+        LAUNCH((norm_grad_kernel<T, GROUP, N, false>), blocks, ROW_THREADS, 0, s->stream, job);
+        return;
+    }
+    LAUNCH((norm_grad_kernel<T, GROUP, N, true>), blocks, ROW_THREADS, 0, s->stream, job);
+    add_chunks(s, job.partials, chunks, job.width, accumulate, dgain);
+}
+
+/* dgain or null. */
+template <class T> void launch_norm_grad(rondo_stream *s, NormGrad<T> job, int accumulate, float *dgain)
+{
+    constexpr int N = STEP<T, true>;
+    bool wide = job.width % N == 0 && job.x.ld % N == 0 && job.dy.ld % N == 0 && job.dx.ld % N == 0
+        && aligned16(job.x.data, job.gain, job.dy.data, job.carry, job.dx.data);
+    if (job.rows > 0 && wide && job.width <= NARROW) {
+        launch_held_grad<T, WARP>(s, job, accumulate, dgain);
+        return;
+    }
+    if (job.rows > 0 && wide && job.width <= HELD * ROW_THREADS) {
+        launch_held_grad<T, ROW_THREADS>(s, job, accumulate, dgain);
+        return;
+    }
+    /* Before dx, which may be dy. */
+    if (dgain) sum_columns(s, GainTerm<T>{job.x, job.dy, job.rstd, job.rstd_step}, job.rows, job.width, accumulate, dgain);
+    if (job.rows == 0) return;
+    unsigned narrow_blocks = (unsigned) pieces(job.rows, ROW_THREADS / WARP), blocks = (unsigned) job.rows;
+    if (job.width <= NARROW) LAUNCH((norm_grad_any_kernel<T, WARP>), narrow_blocks, ROW_THREADS, 0, s->stream, job);
+    else LAUNCH((norm_grad_any_kernel<T, ROW_THREADS>), blocks, ROW_THREADS, 0, s->stream, job);
+}
 
 #endif

@@ -6,20 +6,14 @@
  */
 #include "device.h"
 
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
-static thread_local char error_line[512];
-
-int32_t rondo_fail(int32_t code, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error_line, sizeof(error_line), format, arguments);
-    va_end(arguments);
-    return code;
-}
+#define RONDO_ENTRY(name) device_##name,
+static const struct rondo_kernels kernels = {"cuda", 1, RONDO_OPERATIONS(RONDO_ENTRY)};
+#undef RONDO_ENTRY
+const struct rondo_kernels *rondo_device = &kernels;
 
 /* One line for a failed runtime call. */
 static int32_t failed(const char *what, cudaError_t error)
@@ -50,9 +44,6 @@ int32_t launched(rondo_stream *s, const char *operation)
     return RONDO_OK;
 }
 
-int32_t rondo_contract(void) { return RONDO_CONTRACT; }
-const char *rondo_error(void) { return error_line; }
-
 const char *rondo_describe(void)
 {
     static thread_local char line[320];
@@ -80,6 +71,8 @@ int32_t rondo_stream_destroy(rondo_stream *s)
     if (s->partials) cudaFree(s->partials);
     if (s->scratch) cudaFree(s->scratch);
     if (s->refused) cudaFreeHost(s->refused);
+    if (s->began) cudaEventDestroy(s->began);
+    if (s->ended) cudaEventDestroy(s->ended);
     if (s->stream) cudaStreamDestroy(s->stream);
     delete s;
     return RONDO_OK;
@@ -96,6 +89,8 @@ static int32_t open_stream(int32_t device, rondo_stream *s)
     TRY("rondo_stream_create", cudaDeviceGetAttribute(&s->processors, cudaDevAttrMultiProcessorCount, device));
     s->device = device;
     TRY("rondo_stream_create", cudaStreamCreateWithFlags(&s->stream, cudaStreamNonBlocking));
+    TRY("rondo_stream_create", cudaEventCreate(&s->began));
+    TRY("rondo_stream_create", cudaEventCreate(&s->ended));
     TRY("rondo_stream_create", cudaMalloc((void **) &s->refusal, sizeof(Refusal)));
     TRY("rondo_stream_create", cudaMalloc((void **) &s->partials, PARTIALS * sizeof(double)));
     TRY("rondo_stream_create", cudaMalloc((void **) &s->scratch, SCRATCH_FLOATS * sizeof(float)));
@@ -160,6 +155,56 @@ int32_t rondo_release(rondo_stream *s, void *memory, int64_t)
     NEED(release, s);
     TRY("rondo_release", cudaStreamSynchronize(s->stream));
     TRY("rondo_release", cudaFree(memory));
+    return RONDO_OK;
+}
+
+int32_t rondo_allocate_staging(rondo_stream *s, int64_t bytes, void **memory)
+{
+    NEED(allocate_staging, s);
+    NEED(allocate_staging, memory);
+    EXTENT(allocate_staging, bytes, 0);
+    TRY("rondo_allocate_staging", cudaMallocHost(memory, (size_t) greater(bytes, 1)));
+    memset(*memory, 0, (size_t) bytes);
+    return RONDO_OK;
+}
+
+int32_t rondo_release_staging(rondo_stream *s, void *memory, int64_t)
+{
+    NEED(release_staging, s);
+    TRY("rondo_release_staging", cudaStreamSynchronize(s->stream));
+    TRY("rondo_release_staging", cudaFreeHost(memory));
+    return RONDO_OK;
+}
+
+int32_t rondo_memory(rondo_stream *s, int64_t *unused, int64_t *total)
+{
+    NEED(memory, s);
+    NEED(memory, unused);
+    NEED(memory, total);
+    size_t free_bytes = 0, all = 0;
+    TRY("rondo_memory", cudaSetDevice(s->device));
+    TRY("rondo_memory", cudaMemGetInfo(&free_bytes, &all));
+    *unused = (int64_t) free_bytes;
+    *total = (int64_t) all;
+    return RONDO_OK;
+}
+
+int32_t rondo_timer_begin(rondo_stream *s)
+{
+    NEED(timer_begin, s);
+    TRY("rondo_timer_begin", cudaEventRecord(s->began, s->stream));
+    return RONDO_OK;
+}
+
+int32_t rondo_timer_end(rondo_stream *s, double *seconds)
+{
+    NEED(timer_end, s);
+    NEED(timer_end, seconds);
+    float milliseconds = 0;
+    TRY("rondo_timer_end", cudaEventRecord(s->ended, s->stream));
+    TRY("rondo_timer_end", cudaEventSynchronize(s->ended));
+    TRY("rondo_timer_end", cudaEventElapsedTime(&milliseconds, s->began, s->ended));
+    *seconds = 1e-3 * milliseconds;
     return RONDO_OK;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "emulator.h"
 
+#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -598,6 +599,17 @@ cudaError_t cudaGraphDestroy(EmulatedGraph *graph)
     return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(EmulatedGraph *executable) { return cudaGraphDestroy(executable); }
+cudaError_t cudaEventCreate(double **event) { return *event = new double(0), cudaSuccess; }
+cudaError_t cudaEventDestroy(double *event) { return delete event, cudaSuccess; }
+cudaError_t cudaEventRecord(double *event, Stream *stream)
+{
+    return submit(stream, [=] { *event = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); });
+}
+cudaError_t cudaEventSynchronize(double *) { return emulated::last_error; }
+cudaError_t cudaEventElapsedTime(float *milliseconds, double *from, double *to)
+{
+    return *milliseconds = (float) (1e3 * (*to - *from)), cudaSuccess;
+}
 cudaError_t cudaGetLastError()
 {
     cudaError_t error = emulated::last_error;

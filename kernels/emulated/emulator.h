@@ -129,6 +129,13 @@ inline int atomicCAS(int *p, int wanted, int value)
     return wanted;
 }
 inline int atomicAdd(int *p, int value) { return __atomic_fetch_add(p, value, __ATOMIC_RELAXED); }
+inline unsigned long long atomicMin(unsigned long long *p, unsigned long long value)
+{
+    unsigned long long before = __atomic_load_n(p, __ATOMIC_RELAXED);
+    while (value < before && !__atomic_compare_exchange_n(p, &before, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return before;
+}
 inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 /* The runtime calls that runtime.cu makes. Memory is the host's. */
@@ -150,6 +157,7 @@ enum { cudaStreamNonBlocking = 1 };
 using cudaStream_t = emulated::Stream *;
 using cudaGraph_t = struct EmulatedGraph *;
 using cudaGraphExec_t = struct EmulatedGraph *;
+using cudaEvent_t = double *;
 struct cudaDeviceProp { char name[256]; };
 
 cudaError_t cudaGetDeviceCount(int *count);
@@ -172,6 +180,11 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+cudaError_t cudaEventCreate(cudaEvent_t *event);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaGetLastError();
 const char *cudaGetErrorString(cudaError_t error);
 template <class F> cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int) { return cudaSuccess; }

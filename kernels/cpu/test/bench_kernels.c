@@ -83,12 +83,12 @@ static void attention(int64_t batch, int64_t time, int64_t heads, int64_t kv, in
         (long long) d);
     if (!strstr(name, filter)) return;
     int64_t n = batch * time * (heads + 2 * kv) * d, m = batch * time * heads * d;
-    float *qkv = floats(n), *out = floats(m), *lse = floats(batch * time * heads), *dout = floats(m), *dqkv = floats(n);
+    float *qkv = floats(n), *out = floats(m), *lse = floats(batch * time * heads), *dout = floats(m), *dqkv = floats(n), *scratch = floats(batch * time * heads);
     double flops = 2.0 * batch * heads * time * (time + 1) * d;
-    double f = BEST(rondo_attention(s, qkv, batch, time, heads, kv, d, 0.2f, out, lse));
-    double b = BEST(rondo_attention_grad(s, qkv, out, lse, dout, batch, time, heads, kv, d, 0.2f, dqkv));
+    double f = BEST(rondo_attention(s, RONDO_F32, qkv, batch, time, heads, kv, d, 0.2f, out, lse));
+    double b = BEST(rondo_attention_grad(s, RONDO_F32, qkv, out, lse, dout, batch, time, heads, kv, d, 0.2f, scratch, dqkv));
     printf("%-48s forward %8.1f us %6.1f GFLOP/s   backward %8.1f us %6.1f GFLOP/s\n", name, f * 1e6, flops / f / 1e9, b * 1e6, 2.5 * flops / b / 1e9);
-    rondo_release(s, qkv, 0), rondo_release(s, out, 0), rondo_release(s, lse, 0), rondo_release(s, dout, 0), rondo_release(s, dqkv, 0);
+    rondo_release(s, qkv, 0), rondo_release(s, out, 0), rondo_release(s, lse, 0), rondo_release(s, dout, 0), rondo_release(s, dqkv, 0), rondo_release(s, scratch, 0);
 }
 
 static void report(const char *name, double bytes, double t)
@@ -104,17 +104,17 @@ static void rows(void)
     float control[3] = {1e-3f, 0.5f, 0.5f}, clip[2] = {1, 1}, out[2];
     report("memcpy (one thread)", 8.0 * n, BEST(memcpy(c, a, n * 4)));
     report("copy", 8.0 * n, BEST(rondo_copy(s, a, c, n * 4)));
-    report("add", 12.0 * n, BEST(rondo_add(s, a, d, n, c)));
+    report("add", 12.0 * n, BEST(rondo_add(s, RONDO_F32, a, d, n, c)));
     report("cast to bf16", 6.0 * n, BEST(rondo_cast(s, a, RONDO_F32, n, c, RONDO_BF16)));
-    report("gated_silu", 12.0 * n, BEST(rondo_gated_silu(s, b, r, w, c)));
-    report("gated_silu_grad", 20.0 * n, BEST(rondo_gated_silu_grad(s, b, a, r, w, c)));
-    report("rms_norm", 8.0 * n, BEST(rondo_rms_norm(s, a, 0, gain, 1e-5f, r, w, 0, c, rstd)));
-    report("rms_norm with residual", 16.0 * n, BEST(rondo_rms_norm(s, a, d, gain, 1e-5f, r, w, b, c, rstd)));
-    report("rms_norm_grad", 16.0 * n, BEST(rondo_rms_norm_grad(s, a, gain, rstd, d, b, r, w, c, 1, gain)));
+    report("gated_silu", 12.0 * n, BEST(rondo_gated_silu(s, RONDO_F32, b, r, w, c)));
+    report("gated_silu_grad", 20.0 * n, BEST(rondo_gated_silu_grad(s, RONDO_F32, b, a, r, w, c)));
+    report("rms_norm", 8.0 * n, BEST(rondo_rms_norm(s, RONDO_F32, a, 0, gain, 1e-5f, r, w, 0, c, rstd)));
+    report("rms_norm with residual", 16.0 * n, BEST(rondo_rms_norm(s, RONDO_F32, a, d, gain, 1e-5f, r, w, b, c, rstd)));
+    report("rms_norm_grad", 16.0 * n, BEST(rondo_rms_norm_grad(s, RONDO_F32, a, gain, rstd, d, b, r, w, c, 1, gain)));
     report("truncated_normal", 4.0 * n, BEST(rondo_truncated_normal(s, key, 1, 3, n, c)));
     report("sum_squares", 4.0 * n, BEST(rondo_sum_squares(s, a, n, out)));
     report("adamw", 28.0 * n, BEST(rondo_adamw(s, a, d, b, b + n, control, clip, n, 0.9f, 0.95f, 1e-8f, 0.1f)));
-    report("small add (1024)", 12.0 * 1024, BEST(rondo_add(s, a, d, 1024, c)));
+    report("small add (1024)", 12.0 * 1024, BEST(rondo_add(s, RONDO_F32, a, d, 1024, c)));
 }
 
 static void loss(int64_t r, int64_t w, int64_t v, int64_t chunk)
@@ -122,7 +122,7 @@ static void loss(int64_t r, int64_t w, int64_t v, int64_t chunk)
     float *x = floats(r * w), *head = floats(v * w), *scratch = floats(chunk * v), *dx = floats(r * w), *dhead = floats(v * w), out[2];
     int32_t *targets = malloc(r * 4);
     for (int64_t i = 0; i < r; i++) targets[i] = i % v;
-    double t = BEST(rondo_linear_cross_entropy(s, x, head, targets, r, w, v, chunk, 1, scratch, out, dx, 0, dhead));
+    double t = BEST(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, r, w, v, chunk, 1, scratch, out, dx, 0, dhead));
     printf("linear_cross_entropy %lld x %lld x %lld chunk %lld  %9.1f us %8.1f GFLOP/s\n", (long long) r, (long long) w, (long long) v,
         (long long) chunk, t * 1e6, 6.0 * r * w * v / t / 1e9);
 }

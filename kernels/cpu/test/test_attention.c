@@ -55,21 +55,21 @@ void test_attention(rondo_stream *s)
         struct shape q = shapes[i];
         int64_t rows = q.batch * q.time, n = rows * (q.heads + 2 * q.kv_heads) * q.head_dim, m = rows * q.heads * q.head_dim;
         float scale = 1.3f / sqrtf((float) q.head_dim);
-        float *qkv = floats(n), *out = floats(m), *lse = floats(rows * q.heads), *dout = floats(m), *dqkv = floats(n), *other = floats(m);
+        float *qkv = floats(n), *out = floats(m), *lse = floats(rows * q.heads), *dout = floats(m), *dqkv = floats(n), *other = floats(m), *scratch = floats(rows * q.heads);
         double *wanted = doubles(m), *wanted_lse = doubles(rows * q.heads), *grad = doubles(n);
         reference(qkv, dout, q, scale, wanted, wanted_lse, grad);
-        call(rondo_attention(s, qkv, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, out, lse));
+        call(rondo_attention(s, RONDO_F32, qkv, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, out, lse));
         check("out", out, wanted, m, 3e-5);
         check("lse", lse, wanted_lse, rows * q.heads, 3e-6);
-        call(rondo_attention(s, qkv, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, other, 0));
+        call(rondo_attention(s, RONDO_F32, qkv, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, other, 0));
         equal("without lse", other, out, m * 4);
-        call(rondo_attention_grad(s, qkv, out, lse, dout, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, dqkv));
+        call(rondo_attention_grad(s, RONDO_F32, qkv, out, lse, dout, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, scratch, dqkv));
         check("dqkv", dqkv, grad, n, 2e-4);
         /* What only the last token says reaches no row before it, whatever it is. */
         for (int64_t j = 0; j < q.kv_heads * q.head_dim; j++) qkv[n - 1 - j] = j % 3 ? NAN : INFINITY;
-        call(rondo_attention(s, qkv, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, other, 0));
+        call(rondo_attention(s, RONDO_F32, qkv, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, other, 0));
         equal("behind the last value", other, out, (m - q.heads * q.head_dim) * 4);
-        free(qkv), free(out), free(lse), free(dout), free(dqkv), free(other), free(wanted), free(wanted_lse), free(grad);
+        free(qkv), free(out), free(lse), free(dout), free(dqkv), free(other), free(scratch), free(wanted), free(wanted_lse), free(grad);
     }
 }
 
@@ -101,14 +101,14 @@ void test_cached_attention(rondo_stream *s)
                     for (int64_t j = 0; j < time * q.heads * d; j++)
                         expected[b * time * q.heads * d + j] = wanted[(b * q.time + at) * q.heads * d + j];
                 }
-                call(rondo_cache_append(s, piece, start, q.batch, time, q.heads, q.kv_heads, d, capacity, cache));
-                call(rondo_cached_attention(s, piece, cache, start, q.batch, time, q.heads, q.kv_heads, d, capacity, scale, out));
+                call(rondo_cache_append(s, RONDO_F32, piece, start, q.batch, time, q.heads, q.kv_heads, d, capacity, cache));
+                call(rondo_cached_attention(s, RONDO_F32, piece, cache, start, q.batch, time, q.heads, q.kv_heads, d, capacity, scale, out));
                 check("out", out, expected, part * q.heads * d, 3e-5);
                 float *other = copy_of(out, part * q.heads * d);
                 for (int64_t j = 0; j < slot / 2; j++) cache[((q.batch - 1) * capacity + at + time) * slot - 1 - j] = NAN;
-                call(rondo_cached_attention(s, piece, cache, start, q.batch, time, q.heads, q.kv_heads, d, capacity, scale, other));
+                call(rondo_cached_attention(s, RONDO_F32, piece, cache, start, q.batch, time, q.heads, q.kv_heads, d, capacity, scale, other));
                 equal("behind the last value", other, out, (part - 1) * q.heads * d * 4);
-                call(rondo_cache_append(s, piece, start, q.batch, time, q.heads, q.kv_heads, d, capacity, cache));
+                call(rondo_cache_append(s, RONDO_F32, piece, start, q.batch, time, q.heads, q.kv_heads, d, capacity, cache));
                 free(piece), free(out), free(other), free(expected);
             }
             free(qkv), free(cache), free(wanted), free(lse), free(grad), free(dout), free(start);
@@ -128,7 +128,7 @@ void test_cached_attention(rondo_stream *s)
             for (int j = 0; j <= start[b]; j++)
                 for (int c = 0; c < 8; c++) wanted[b * 16 + h * 8 + c] += weights[j] / sum * cache[(b * 160 + j) * 16 + 8 + c];
         }
-    call(rondo_cached_attention(s, qkv, cache, start, 2, 1, 2, 1, 8, 160, 1, out));
+    call(rondo_cached_attention(s, RONDO_F32, qkv, cache, start, 2, 1, 2, 1, 8, 160, 1, out));
     check("ragged", out, wanted, 32, 3e-5);
     free(qkv), free(cache), free(out);
 }

@@ -39,9 +39,9 @@ void test_add(rondo_stream *s)
         float *a = floats(n), *b = floats(n), *out = floats(n);
         double *wanted = doubles(n);
         for (int64_t j = 0; j < n; j++) wanted[j] = (double) a[j] + b[j];
-        call(rondo_add(s, a, b, n, out));
+        call(rondo_add(s, RONDO_F32, a, b, n, out));
         check("out", out, wanted, n, 1e-6);
-        call(rondo_add(s, a, b, n, a));
+        call(rondo_add(s, RONDO_F32, a, b, n, a));
         equal("in place", a, out, n * 4);
         free(a), free(b), free(out), free(wanted);
     }
@@ -54,9 +54,9 @@ void test_scale(rondo_stream *s)
         float *x = floats(n), *out = floats(n);
         double *wanted = doubles(n);
         for (int64_t j = 0; j < n; j++) wanted[j] = -0.75 * x[j];
-        call(rondo_scale(s, x, -0.75f, n, out));
+        call(rondo_scale(s, RONDO_F32, x, -0.75f, n, out));
         check("out", out, wanted, n, 1e-7);
-        call(rondo_scale(s, x, -0.75f, n, x));
+        call(rondo_scale(s, RONDO_F32, x, -0.75f, n, x));
         equal("in place", x, out, n * 4);
         free(x), free(out), free(wanted);
     }
@@ -88,6 +88,27 @@ void test_cast(rondo_stream *s)
     }
 }
 
+void test_first_nonfinite(rondo_stream *s)
+{
+    const int64_t sizes[] = {1, 7, 1000, 40001};
+    for (int i = 0; i < COUNT(sizes); i++)
+        for (int type = RONDO_F32; type <= RONDO_BF16; type++) {
+            int64_t n = sizes[i], found = 7;
+            float *x = floats(n);
+            for (int64_t at = n; at > -1; at = at / 2 - (at == 0)) {
+                if (at < n) x[at] = at % 2 ? NAN : -INFINITY;
+                uint16_t *half = halves(x, n);
+                call(settled(s, rondo_first_nonfinite(s, type, type ? (void *) half : x, n, &found)));
+                if (found != (at < n ? at : -1)) {
+                    printf("    first of %lld is %lld, expected %lld\n", (long long) n, (long long) found, (long long) at);
+                    failures++;
+                }
+                free(half);
+            }
+            free(x);
+        }
+}
+
 void test_gated_silu(rondo_stream *s)
 {
     const int64_t shapes[][2] = {{1, 1}, {3, 5}, {1, 64}, {7, 100}, {33, 344}, {300, 129}};
@@ -104,9 +125,9 @@ void test_gated_silu(rondo_stream *s)
                 grad[r * 2 * width + j] = d * u * sigma * (1 + g * (1 - sigma));
                 grad[r * 2 * width + width + j] = d * g * sigma;
             }
-        call(rondo_gated_silu(s, x, rows, width, y));
+        call(rondo_gated_silu(s, RONDO_F32, x, rows, width, y));
         check("y", y, wanted, n, 1e-6);
-        call(rondo_gated_silu_grad(s, x, dy, rows, width, dx));
+        call(rondo_gated_silu_grad(s, RONDO_F32, x, dy, rows, width, dx));
         check("dx", dx, grad, 2 * n, 3e-6);
         free(x), free(dy), free(y), free(dx), free(wanted), free(grad);
     }
@@ -249,15 +270,17 @@ void test_errors(rondo_stream *s)
     int32_t tokens[2] = {1, 9}, start[1] = {3};
     rondo_stream *none;
     refused("threads", rondo_stream_create(0, 0, &none), RONDO_INVALID, "rondo_stream_create: threads is 0");
-    refused("null", rondo_add(s, x, 0, 4, x), RONDO_INVALID, "rondo_add: b is null");
-    refused("extent", rondo_add(s, x, x, -1, x), RONDO_INVALID, "n is -1, expected at least 0");
-    refused("token", settled(s, rondo_embedding(s, x, RONDO_F32, tokens, 2, 4, 4, 1, x)), RONDO_INVALID, "tokens[1] is 9, expected 0 to 3");
-    refused("type", rondo_cast(s, x, 5, 4, x, RONDO_F32), RONDO_INVALID, "from type 5");
+    refused("null", rondo_add(s, RONDO_F32, x, 0, 4, x), RONDO_INVALID, "rondo_add: b is null");
+    refused("extent", rondo_add(s, RONDO_F32, x, x, -1, x), RONDO_INVALID, "n is -1, expected at least 0");
+    refused("token", settled(s, rondo_embedding(s, RONDO_F32, x, RONDO_F32, tokens, 2, 4, 4, 1, x)), RONDO_INVALID, "tokens[1] is 9, expected 0 to 3");
+    if (strncmp(rondo_describe(), "cpu", 3) == 0)
+        refused("bf16", rondo_add(s, RONDO_BF16, x, x, 1, x), RONDO_UNSUPPORTED, "bf16 are for a GPU, expected f32 here");
+    refused("type", rondo_cast(s, x, 5, 4, x, RONDO_F32), RONDO_INVALID, "from is 5");
     refused("ld",
         rondo_matmul(s, 1, 2, 2, 4, 1, x, 0, 0, 3, 0, x, 0, 0, 2, 0, 0, 0, 0, 0, x + 8, 0, 2, 0, 0), RONDO_INVALID,
         "a_ld is 3, expected at least 4");
-    refused("heads", rondo_attention(s, x, 1, 1, 3, 2, 8, 1, x, 0), RONDO_INVALID, "heads is 3, expected a multiple of kv_heads = 2");
-    refused("capacity", settled(s, rondo_cache_append(s, x, start, 1, 2, 1, 1, 1, 4, x)), RONDO_INVALID, "start[0] is 3");
-    refused("position", settled(s, rondo_rotary(s, x, tokens, x, 4, 2, 1, 1, 2, 0, 0, x)), RONDO_INVALID, "positions[1] is 9, expected 0 to 3");
-    refused("target", settled(s, rondo_linear_cross_entropy(s, x, x, tokens, 2, 2, 4, 2, 1, x, x, 0, 0, 0)), RONDO_INVALID, "targets[1] is 9");
+    refused("heads", rondo_attention(s, RONDO_F32, x, 1, 1, 3, 2, 8, 1, x, 0), RONDO_INVALID, "heads is 3, expected a multiple of kv_heads = 2");
+    refused("capacity", settled(s, rondo_cache_append(s, RONDO_F32, x, start, 1, 2, 1, 1, 1, 4, x)), RONDO_INVALID, "start[0] is 3");
+    refused("position", settled(s, rondo_rotary(s, RONDO_F32, x, 0, 0, 0, 0, tokens, x, 4, 2, 1, 1, 2, 0, 0, x, 0)), RONDO_INVALID, "positions[1] is 9, expected 0 to 3");
+    refused("target", settled(s, rondo_linear_cross_entropy(s, RONDO_F32, x, x, tokens, 2, 2, 4, 2, 1, x, x, 0, 0, 0)), RONDO_INVALID, "targets[1] is 9");
 }

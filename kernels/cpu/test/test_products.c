@@ -137,6 +137,53 @@ void test_matmul_symmetric(rondo_stream *s)
         }
 }
 
+/* What an 8-bit code means; no number for the two that e4m3 leaves out. */
+static double value_of(int type, int code)
+{
+    if (type == RONDO_I8) return (int8_t) code;
+    int exponent = code >> 3 & 15, mantissa = code & 7;
+    double size = exponent ? ldexp(8 + mantissa, exponent - 10) : ldexp(mantissa, -9);
+    return (code & 127) == 127 ? NAN : code & 128 ? -size : size;
+}
+
+void test_quantized(rondo_stream *s)
+{
+    const int64_t cases[][3] = {{1, 1, 1}, {1, 5, 7}, {3, 33, 64}, {16, 40, 200}, {17, 9, 130}};
+    for (int i = 0; i < COUNT(cases); i++)
+        for (int type = RONDO_I8; type <= RONDO_E4M3; type++) {
+            int64_t rows = cases[i][0], n = cases[i][1], k = cases[i][2];
+            float *w = floats(n * k), *x = floats(rows * k), *scale = floats(n), *y = floats(rows * n);
+            double *wanted_scale = doubles(n), *wanted = doubles(rows * n), *values = doubles(n * k);
+            uint8_t *q = malloc(n * k);
+            for (int64_t j = 0; n > 4 && j < k; j++) w[2 * k + j] = 0;
+            call(settled(s, rondo_quantize_rows(s, w, n, k, q, type, scale)));
+            for (int64_t r = 0; r < n; r++) {
+                float top = 0;
+                for (int64_t j = 0; j < k; j++) top = fmaxf(top, fabsf(w[r * k + j]));
+                wanted_scale[r] = top / (type == RONDO_I8 ? 127 : 448);
+                for (int64_t j = 0; j < k; j++) {
+                    /* No other code is nearer. */
+                    double exact = scale[r] > 0 ? w[r * k + j] / scale[r] : 0, got = values[r * k + j] = value_of(type, q[r * k + j]);
+                    for (int code = 0; code < 256; code++)
+                        if (fabs(value_of(type, code) - exact) < fabs(got - exact)) {
+                            printf("    type %d: %g became %g, %g is nearer\n", type, exact, got, value_of(type, code));
+                            failures++;
+                            return;
+                        }
+                }
+            }
+            check("scale", scale, wanted_scale, n, 1e-6);
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t c = 0; c < n; c++) {
+                    for (int64_t j = 0; j < k; j++) wanted[r * n + c] += x[r * k + j] * values[c * k + j];
+                    wanted[r * n + c] *= scale[c];
+                }
+            call(settled(s, rondo_quantized_linear(s, RONDO_F32, x, rows, q, type, scale, n, k, y)));
+            check("y", y, wanted, rows * n, 1e-5);
+            free(w), free(x), free(scale), free(y), free(q), free(wanted_scale), free(wanted), free(values);
+        }
+}
+
 void test_linear_cross_entropy(rondo_stream *s)
 {
     const int64_t shapes[][4] = {{1, 3, 2, 1}, {5, 8, 17, 2}, {64, 24, 300, 64}, {130, 33, 1001, 48}, {7, 16, 5000, 3}};
@@ -170,12 +217,12 @@ void test_linear_cross_entropy(rondo_stream *s)
                 }
             }
             double wanted[2] = {count > 0 ? total / count : 0, count};
-            call(rondo_linear_cross_entropy(s, x, head, targets, rows, width, vocab, chunk, 0.7f, scratch, loss, dx, mode == 1, dhead));
+            call(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, rows, width, vocab, chunk, 0.7f, scratch, loss, dx, mode == 1, dhead));
             check("loss", loss, wanted, 2, 1e-6);
             check("dx", dx, wx, rows * width, 5e-5);
             check("dhead", dhead, wh, vocab * width, 5e-5);
             float alone[2];
-            call(rondo_linear_cross_entropy(s, x, head, targets, rows, width, vocab, chunk, 0.7f, scratch, alone, 0, 0, 0));
+            call(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, rows, width, vocab, chunk, 0.7f, scratch, alone, 0, 0, 0));
             equal("loss alone", alone, loss, 8);
             free(x), free(head), free(scratch), free(dx), free(dhead), free(targets), free(wx), free(wh), free(logits);
         }

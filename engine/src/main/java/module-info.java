@@ -5,6 +5,8 @@
  */
 @org.jspecify.annotations.NullMarked
 module rondo.engine {
+  requires java.management;
+  requires jdk.management;
   requires static org.jspecify;
 
   exports rondo.engine.graph;

@@ -34,7 +34,7 @@ class ArchitectureTest {
                         d -> d.getTargetClass().getName().startsWith("java.lang.foreign.Linker")))
             .map(c -> c.getName().replaceAll("\\$.*", ""))
             .collect(Collectors.toSet());
-    assertEquals(java.util.Set.of("rondo.engine.nativelib.Library"), users);
+    assertEquals(java.util.Set.of("rondo.engine.nativelib.NativeStream"), users);
   }
 
   @Test
@@ -88,7 +88,7 @@ class ArchitectureTest {
       }
     }
     assertEquals(List.of(), offenders);
-    assertEquals(List.of("Library.java"), linkers);
+    assertEquals(List.of("NativeStream.java"), linkers);
   }
 
   private static List<Path> sources() {

@@ -5,8 +5,6 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.Heads;
 import rondo.engine.graph.MatMul;
-import rondo.engine.graph.QkBias;
-import rondo.engine.graph.QkNorm;
 import rondo.engine.graph.Rotary;
 import rondo.engine.graph.Tensor;
 import rondo.engine.weights.Parameter;
@@ -58,20 +56,14 @@ public record SelfAttention(
   Tensor apply(Trace t, Tensor x, Positions positions) {
     var g = t.graph();
     var heads = heads();
-    var y = g.add(MatMul.linear(x, t.parameter(qkv)));
-    if (bias != null) {
-      y = g.add(new QkBias(y, t.parameter(bias), heads));
-    }
-    if (queryNorm != null && keyNorm != null) {
-      y =
-          g.add(
-              new QkNorm(
-                  y, t.parameter(queryNorm), t.parameter(keyNorm), (float) config.eps(), heads));
-    }
-    y =
+    var y =
         g.add(
             new Rotary(
-                y,
+                g.add(MatMul.linear(x, t.parameter(qkv))),
+                bias == null ? null : t.parameter(bias),
+                queryNorm == null ? null : t.parameter(queryNorm),
+                keyNorm == null ? null : t.parameter(keyNorm),
+                (float) config.eps(),
                 positions.positions(),
                 positions.table(),
                 heads,

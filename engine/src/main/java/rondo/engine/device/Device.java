@@ -109,10 +109,7 @@ public final class Device implements AutoCloseable {
   public Region allocate(String regionName, long bytes) {
     var arena = Arena.ofShared();
     long size = Math.max(bytes, 64); // empty regions need no special case
-    var memory =
-        functions instanceof Library library
-            ? library.allocate(size, arena)
-            : arena.allocate(size, 256);
+    var memory = functions.allocate(size, arena);
     return new Region(regionName, memory, arena, host);
   }
 
@@ -154,9 +151,7 @@ public final class Device implements AutoCloseable {
 
   /** Waits for all that was enqueued; a GPU says only then which token or position was wrong. */
   public void synchronize() {
-    if (functions instanceof Library library) {
-      library.synchronize();
-    }
+    functions.synchronize();
   }
 
   public void write(Buffer to, float... values) {

@@ -5,7 +5,7 @@ import java.util.List;
 /** {@code a + b}, same shapes. */
 public record Add(Tensor a, Tensor b) implements Op {
   public Add {
-    Check.f32("add", a, b);
+    Check.floats("add", a, b);
     Check.sameType("add", a, b);
   }
 

@@ -78,6 +78,12 @@ public record Attention(Tensor qkv, Heads heads, float scale) implements Op {
       return List.of(qkv.type());
     }
 
+    /** The sum of out·dy for each row and head. */
+    @Override
+    public long scratchBytes() {
+      return logSumExp.type().bytes();
+    }
+
     /** Five products where the forward pass has two. */
     @Override
     public long flops() {

@@ -13,7 +13,12 @@ public record CacheAppend(Tensor cache, Tensor qkv, Tensor start, Heads heads) i
   }
 
   static void checkCache(String operation, Tensor cache, Tensor qkv, Tensor start, Heads heads) {
-    Check.f32(operation, cache);
+    Check.that(
+        cache.dtype() == qkv.dtype(),
+        "%s: cache %s must be of the type of %s",
+        operation,
+        cache,
+        qkv);
     Check.that(qkv.shape().rank() == 3, "%s: %s must be [batch, time, width]", operation, qkv);
     int batch = qkv.shape().dim(0);
     Check.that(

@@ -23,6 +23,7 @@ public record Cast(Tensor x, DType to) implements Op {
   @Override
   public void differentiate(Gradients g, List<Tensor> outputs) {
     var dy = g.of(outputs.getFirst());
-    g.add(x, () -> g.graph().add(new Cast(dy, x.dtype())));
+    // A weight's gradient is f32 whatever the weight is, and then needs no cast.
+    g.add(x, () -> dy.dtype() == x.dtype() ? dy : g.graph().add(new Cast(dy, x.dtype())));
   }
 }

@@ -17,7 +17,7 @@ final class Check {
     }
   }
 
-  /** What products and tables of weights take. */
+  /** What activations and weights in products and tables are. */
   static void floats(String operation, Tensor... operands) {
     for (var t : operands) {
       that(t.dtype().isFloat(), "%s: %s must be f32 or bf16", operation, t);

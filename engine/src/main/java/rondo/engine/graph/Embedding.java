@@ -2,12 +2,21 @@ package rondo.engine.graph;
 
 import java.util.List;
 
-/** {@code scale · table[tokens]}: [vocab, width] and [..] → [.., width]. */
-public record Embedding(Tensor table, Tensor tokens, float scale) implements Op {
+/**
+ * {@code scale · table[tokens]}: [vocab, width] and [..] → [.., width] of type {@code out}. The
+ * table's gradient is f32.
+ */
+public record Embedding(Tensor table, Tensor tokens, float scale, DType out) implements Op {
   public Embedding {
+    Check.that(out.isFloat(), "embedding: %s as %s: only f32 and bf16", table, out);
     Check.floats("embedding", table);
     Check.that(tokens.dtype() == DType.I32, "embedding: tokens %s must be i32", tokens);
     Check.that(table.shape().rank() == 2, "embedding: table %s must be [vocab, width]", table);
+  }
+
+  /** In f32. */
+  public Embedding(Tensor table, Tensor tokens, float scale) {
+    this(table, tokens, scale, DType.F32);
   }
 
   @Override
@@ -19,7 +28,7 @@ public record Embedding(Tensor table, Tensor tokens, float scale) implements Op 
   public List<TensorType> outputs() {
     var dims = new java.util.ArrayList<>(tokens.shape().dims());
     dims.add(table.shape().last());
-    return List.of(new TensorType(DType.F32, new Shape(dims)));
+    return List.of(new TensorType(out, new Shape(dims)));
   }
 
   @Override
@@ -31,7 +40,7 @@ public record Embedding(Tensor table, Tensor tokens, float scale) implements Op 
   /** Sums the rows of {@code dy} that read the same table row. */
   public record Gradient(Tensor tokens, Tensor dy, int vocab, float scale) implements Op {
     public Gradient {
-      Check.f32("embedding gradient", dy);
+      Check.floats("embedding gradient", dy);
       Check.that(
           tokens.dtype() == DType.I32 && tokens.shape().size() == dy.shape().rows(),
           "embedding gradient: tokens %s must be i32, one for each row of %s",

@@ -5,7 +5,7 @@ import java.util.List;
 /** {@code silu(gate) · up} of {@code x = [gate | up]}, [.., 2·width] → [.., width] (SwiGLU). */
 public record GatedSilu(Tensor x) implements Op {
   public GatedSilu {
-    Check.f32("gatedSilu", x);
+    Check.floats("gatedSilu", x);
     Check.that(x.shape().last() % 2 == 0, "gatedSilu: %s must have an even last extent", x);
   }
 
@@ -28,10 +28,10 @@ public record GatedSilu(Tensor x) implements Op {
   /** The gradient of {@link GatedSilu} with respect to both halves. */
   public record Gradient(Tensor x, Tensor dy) implements Op {
     public Gradient {
-      Check.f32("gatedSilu gradient", x);
+      Check.floats("gatedSilu gradient", x);
       Check.that(
           x.shape().last() % 2 == 0 && dy.type().equals(x.type().withLast(x.shape().last() / 2)),
-          "gatedSilu gradient: %s must be f32, half as wide as %s",
+          "gatedSilu gradient: %s must be of the type of, and half as wide as %s",
           dy,
           x);
     }

@@ -30,7 +30,7 @@ public record Heads(int query, int keyValue, int size) {
   }
 
   void check(String operation, Tensor qkv) {
-    Check.f32(operation, qkv);
+    Check.floats(operation, qkv);
     Check.that(
         qkv.shape().last() == width(),
         "%s: %s must be %d wide for %s",

@@ -6,12 +6,17 @@ import java.util.List;
  * Mean softmax cross-entropy of {@code x·headᵀ} against targets, rows with target -100 ignored. The
  * logits exist for {@code chunkRows} rows at a time. Outputs: [mean loss, counted rows], and the
  * gradients of {@code gradScale · loss} with respect to x and head, made in the same pass when
- * wanted. It can only be the root of differentiation.
+ * wanted; that of the head is f32. It can only be the root of differentiation.
  */
 public record LinearCrossEntropy(
     Tensor x, Tensor head, Tensor targets, int chunkRows, float gradScale) implements Op {
   public LinearCrossEntropy {
-    Check.f32("linearCrossEntropy", x, head);
+    Check.floats("linearCrossEntropy", x);
+    Check.that(
+        head.dtype() == x.dtype(),
+        "linearCrossEntropy: head %s must be of the type of %s",
+        head,
+        x);
     Check.that(
         head.shape().rank() == 2 && head.shape().last() == x.shape().last(),
         "linearCrossEntropy: head %s does not fit %s",
@@ -32,7 +37,7 @@ public record LinearCrossEntropy(
 
   @Override
   public List<TensorType> outputs() {
-    return List.of(TensorType.f32(2), x.type(), head.type());
+    return List.of(TensorType.f32(2), x.type(), head.type().as(DType.F32));
   }
 
   @Override

@@ -5,9 +5,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code alpha·op(a)·op(b) + beta·c}, where op transposes when asked; f32 accumulation. Not
- * batched, leading extents of {@code a} are rows. Batched, {@code a} and {@code b} are stacks of
- * matrices. {@code symmetric} promises a symmetric result, of which a device may compute half.
+ * {@code alpha·op(a)·op(b) + beta·c} of type {@code out}, where op transposes when asked; f32
+ * accumulation. Not batched, leading extents of {@code a} are rows. Batched, {@code a} and {@code
+ * b} are stacks of matrices. {@code symmetric} promises a symmetric result, of which a device may
+ * compute half. As operands of the gradient, {@code a} is an activation and {@code b} a weight,
+ * whose gradient is f32 whatever its type.
  */
 public record MatMul(
     Tensor a,
@@ -18,11 +20,13 @@ public record MatMul(
     float alpha,
     @Nullable Tensor c,
     float beta,
-    boolean symmetric)
+    boolean symmetric,
+    DType out)
     implements Op {
 
   public MatMul {
     Check.floats("matmul", a, b);
+    Check.that(out.isFloat(), "matmul: %s · %s as %s: only f32 and bf16", a, b, out);
     int rank = batched ? 3 : 2;
     Check.that(
         batched
@@ -42,19 +46,44 @@ public record MatMul(
         b,
         transposeB ? "ᵀ" : "");
     if (c != null) {
-      var type = result(a, transposeA, b, transposeB, batched);
+      var type = result(a, transposeA, b, transposeB, batched, out);
       Check.that(c.type().equals(type), "matmul: addend %s must be %s", c, type);
     }
   }
 
-  /** {@code x · wᵀ} for a weight [out, in]: the linear layer. */
-  public static MatMul linear(Tensor x, Tensor weight) {
-    return new MatMul(x, false, weight, true, false, 1, null, 0, false);
+  /** Of the type of {@code a}. */
+  public MatMul(
+      Tensor a,
+      boolean transposeA,
+      Tensor b,
+      boolean transposeB,
+      boolean batched,
+      float alpha,
+      @Nullable Tensor c,
+      float beta,
+      boolean symmetric) {
+    this(a, transposeA, b, transposeB, batched, alpha, c, beta, symmetric, a.dtype());
   }
 
-  /** {@code x · wᵀ + c}. */
+  /** {@code a · b}, each transposed where asked. */
+  private static MatMul product(
+      Tensor a, boolean transposeA, Tensor b, boolean transposeB, DType out) {
+    return new MatMul(a, transposeA, b, transposeB, false, 1, null, 0, false, out);
+  }
+
+  /** {@code x · wᵀ} for a weight [out, in]: the linear layer, of the type of {@code x}. */
+  public static MatMul linear(Tensor x, Tensor weight) {
+    return linear(x, weight, x.dtype());
+  }
+
+  /** {@code x · wᵀ} of type {@code out}. */
+  public static MatMul linear(Tensor x, Tensor weight, DType out) {
+    return product(x, false, weight, true, out);
+  }
+
+  /** {@code x · wᵀ + c}, of the type of {@code c}. */
   public static MatMul linear(Tensor x, Tensor weight, Tensor c) {
-    return new MatMul(x, false, weight, true, false, 1, c, 1, false);
+    return new MatMul(x, false, weight, true, false, 1, c, 1, false, c.dtype());
   }
 
   private static int extent(Tensor t, boolean last, boolean batched) {
@@ -70,10 +99,10 @@ public record MatMul(
   }
 
   private static TensorType result(
-      Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean batched) {
+      Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean batched, DType out) {
     int n = inner(b, transposeB, batched);
     if (!transposeA) {
-      return a.type().withLast(n);
+      return a.type().withLast(n).as(out);
     }
     var dims = new ArrayList<Integer>();
     if (batched) {
@@ -81,7 +110,7 @@ public record MatMul(
     }
     dims.add(a.shape().last());
     dims.add(n);
-    return new TensorType(a.dtype(), new Shape(dims));
+    return new TensorType(out, new Shape(dims));
   }
 
   public int batch() {
@@ -107,7 +136,7 @@ public record MatMul(
 
   @Override
   public List<TensorType> outputs() {
-    return List.of(result(a, transposeA, b, transposeB, batched));
+    return List.of(result(a, transposeA, b, transposeB, batched, out));
   }
 
   @Override
@@ -117,15 +146,15 @@ public record MatMul(
         "matmul: only a·b, a·bᵀ and a·bᵀ + c have gradients, not %s",
         this);
     var dy = g.of(outputs.getFirst());
-    g.add(a, () -> g.graph().add(new MatMul(dy, false, b, !transposeB, false, 1, null, 0, false)));
+    g.add(a, () -> g.graph().add(product(dy, false, b, !transposeB, a.dtype())));
     g.add(
         b,
         () ->
             g.graph()
                 .add(
                     transposeB
-                        ? new MatMul(dy, true, a, false, false, 1, null, 0, false)
-                        : new MatMul(a, true, dy, false, false, 1, null, 0, false)));
+                        ? product(dy, true, a, false, DType.F32)
+                        : product(a, true, dy, false, DType.F32)));
     if (c != null) {
       g.add(c, () -> dy);
     }

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  */
 public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor gain, float eps) implements Op {
   public RmsNorm {
-    Check.f32("rmsNorm", x, gain);
+    Check.floats("rmsNorm", x);
+    Check.f32("rmsNorm: gain", gain);
     Check.shape("rmsNorm: gain", gain, x.shape().last());
     if (residual != null) {
       Check.sameType("rmsNorm", x, residual);
@@ -66,7 +67,8 @@ public record RmsNorm(Tensor x, @Nullable Tensor residual, Tensor gain, float ep
   public record Gradient(Tensor x, Tensor gain, Tensor rstd, Tensor dy, @Nullable Tensor carry)
       implements Op {
     public Gradient {
-      Check.f32("rmsNorm gradient", x, gain);
+      Check.floats("rmsNorm gradient", x);
+      Check.f32("rmsNorm gradient: gain", gain);
       Check.shape("rmsNorm gradient: gain", gain, x.shape().last());
       Check.type("rmsNorm gradient: rstd", rstd, RmsNorm.rstd(x));
       Check.sameType("rmsNorm gradient", x, dy);

@@ -5,7 +5,7 @@ import java.util.List;
 /** {@code factor · x}. */
 public record Scale(Tensor x, float factor) implements Op {
   public Scale {
-    Check.f32("scale", x);
+    Check.floats("scale", x);
   }
 
   @Override

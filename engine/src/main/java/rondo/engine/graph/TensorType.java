@@ -6,6 +6,10 @@ public record TensorType(DType dtype, Shape shape) {
     return new TensorType(DType.F32, Shape.of(dims));
   }
 
+  public static TensorType of(DType dtype, int... dims) {
+    return new TensorType(dtype, Shape.of(dims));
+  }
+
   public static TensorType i32(int... dims) {
     return new TensorType(DType.I32, Shape.of(dims));
   }
@@ -20,6 +24,10 @@ public record TensorType(DType dtype, Shape shape) {
 
   public TensorType withLast(int n) {
     return new TensorType(dtype, shape.withLast(n));
+  }
+
+  public TensorType as(DType other) {
+    return new TensorType(other, shape);
   }
 
   @Override

@@ -1,28 +1,54 @@
 package rondo.engine.nativelib;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The operations of {@code rondo.h}, one method per function and in its order: what a device can
- * do. The header states formulas, shapes and limits. A pointer that is not wanted is {@link
+ * What a device can do: {@code rondo.h} but for streams and recordings, one method per function and
+ * in its order. The header states formulas, shapes and limits. {@code type} is the {@link
+ * rondo.engine.graph.DType#code} of the activations. A pointer that is not wanted is {@link
  * MemorySegment#NULL}. A method throws {@link IllegalArgumentException} when an argument breaks the
  * header's rules, and {@link NativeException} when the library cannot do what it was rightly asked.
  */
 public interface Functions {
+  /** Waits for everything enqueued. */
+  void synchronize();
+
+  /**
+   * Zeroed device memory that lives as long as an arena. The segment is sized, which on a GPU does
+   * not make it readable.
+   */
+  MemorySegment allocate(long bytes, Arena lifetime);
+
+  /** Zeroed memory of the host, from and to which a GPU copies while the caller goes on. */
+  MemorySegment allocateStaging(long bytes, Arena lifetime);
+
+  /** Bytes of the device's memory. */
+  record Memory(long unused, long total) {}
+
+  Memory memory();
+
+  void timerBegin();
+
+  /** Seconds since {@link #timerBegin} by the device's clock. */
+  double timerEnd();
 
   void copy(MemorySegment from, MemorySegment to, long bytes);
 
   void zero(MemorySegment memory, long bytes);
 
-  void add(MemorySegment a, MemorySegment b, long n, MemorySegment out);
+  void add(int type, MemorySegment a, MemorySegment b, long n, MemorySegment out);
 
-  void scale(MemorySegment x, float factor, long n, MemorySegment out);
+  void scale(int type, MemorySegment x, float factor, long n, MemorySegment out);
 
   void cast(MemorySegment x, int from, long n, MemorySegment out, int to);
 
-  void gatedSilu(MemorySegment x, long rows, long width, MemorySegment y);
+  void firstNonfinite(int type, MemorySegment x, long n, MemorySegment out);
 
-  void gatedSiluGrad(MemorySegment x, MemorySegment dy, long rows, long width, MemorySegment dx);
+  void gatedSilu(int type, MemorySegment x, long rows, long width, MemorySegment y);
+
+  void gatedSiluGrad(
+      int type, MemorySegment x, MemorySegment dy, long rows, long width, MemorySegment dx);
 
   void matmul(
       long batch,
@@ -50,7 +76,22 @@ public interface Functions {
       long outStep,
       int symmetric);
 
+  void quantizeRows(
+      MemorySegment w, long rows, long width, MemorySegment q, int qType, MemorySegment scale);
+
+  void quantizedLinear(
+      int type,
+      MemorySegment x,
+      long rows,
+      MemorySegment q,
+      int qType,
+      MemorySegment scale,
+      long n,
+      long k,
+      MemorySegment y);
+
   void embedding(
+      int type,
       MemorySegment table,
       int tableType,
       MemorySegment tokens,
@@ -61,6 +102,7 @@ public interface Functions {
       MemorySegment y);
 
   void embeddingGrad(
+      int type,
       MemorySegment tokens,
       MemorySegment dy,
       long rows,
@@ -71,6 +113,7 @@ public interface Functions {
       MemorySegment dtable);
 
   void rmsNorm(
+      int type,
       MemorySegment x,
       MemorySegment residual,
       MemorySegment gain,
@@ -82,6 +125,7 @@ public interface Functions {
       MemorySegment rstd);
 
   void rmsNormGrad(
+      int type,
       MemorySegment x,
       MemorySegment gain,
       MemorySegment rstd,
@@ -93,53 +137,13 @@ public interface Functions {
       int accumulateDgain,
       MemorySegment dgain);
 
-  void qkBias(
+  void rotary(
+      int type,
       MemorySegment qkv,
       MemorySegment bias,
-      long rows,
-      long heads,
-      long kvHeads,
-      long headDim,
-      MemorySegment out);
-
-  void qkBiasGrad(
-      MemorySegment dout,
-      long rows,
-      long heads,
-      long kvHeads,
-      long headDim,
-      int accumulate,
-      MemorySegment dbias);
-
-  void qkNorm(
-      MemorySegment qkv,
       MemorySegment qGain,
       MemorySegment kGain,
       float eps,
-      long rows,
-      long heads,
-      long kvHeads,
-      long headDim,
-      MemorySegment out,
-      MemorySegment rstd);
-
-  void qkNormGrad(
-      MemorySegment qkv,
-      MemorySegment qGain,
-      MemorySegment kGain,
-      MemorySegment rstd,
-      MemorySegment dout,
-      long rows,
-      long heads,
-      long kvHeads,
-      long headDim,
-      MemorySegment dqkv,
-      int accumulateGains,
-      MemorySegment dqGain,
-      MemorySegment dkGain);
-
-  void rotary(
-      MemorySegment qkv,
       MemorySegment positions,
       MemorySegment table,
       long tableRows,
@@ -149,9 +153,37 @@ public interface Functions {
       long headDim,
       int interleaved,
       int inverse,
-      MemorySegment out);
+      MemorySegment out,
+      MemorySegment rstd);
+
+  void qkBiasGrad(
+      int type,
+      MemorySegment d,
+      long rows,
+      long heads,
+      long kvHeads,
+      long headDim,
+      int accumulate,
+      MemorySegment dbias);
+
+  void qkNormGrad(
+      int type,
+      MemorySegment qkv,
+      MemorySegment qGain,
+      MemorySegment kGain,
+      MemorySegment rstd,
+      MemorySegment d,
+      long rows,
+      long heads,
+      long kvHeads,
+      long headDim,
+      MemorySegment dqkv,
+      int accumulateGains,
+      MemorySegment dqGain,
+      MemorySegment dkGain);
 
   void attention(
+      int type,
       MemorySegment qkv,
       long batch,
       long time,
@@ -163,6 +195,7 @@ public interface Functions {
       MemorySegment lse);
 
   void attentionGrad(
+      int type,
       MemorySegment qkv,
       MemorySegment out,
       MemorySegment lse,
@@ -173,9 +206,11 @@ public interface Functions {
       long kvHeads,
       long headDim,
       float scale,
+      MemorySegment scratch,
       MemorySegment dqkv);
 
   void cacheAppend(
+      int type,
       MemorySegment qkv,
       MemorySegment start,
       long batch,
@@ -187,6 +222,7 @@ public interface Functions {
       MemorySegment cache);
 
   void cachedAttention(
+      int type,
       MemorySegment qkv,
       MemorySegment cache,
       MemorySegment start,
@@ -202,6 +238,7 @@ public interface Functions {
   void truncatedNormal(MemorySegment key, float std, float cut, long n, MemorySegment out);
 
   void linearCrossEntropy(
+      int type,
       MemorySegment x,
       MemorySegment head,
       MemorySegment targets,

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.AdamW;
 import rondo.engine.graph.Add;
 import rondo.engine.graph.Attention;
@@ -19,8 +20,8 @@ import rondo.engine.graph.MuonApply;
 import rondo.engine.graph.MuonMomentum;
 import rondo.engine.graph.NormalizeMatrices;
 import rondo.engine.graph.Program;
-import rondo.engine.graph.QkBias;
-import rondo.engine.graph.QkNorm;
+import rondo.engine.graph.QuantizeRows;
+import rondo.engine.graph.QuantizedLinear;
 import rondo.engine.graph.RmsNorm;
 import rondo.engine.graph.Rotary;
 import rondo.engine.graph.Scale;
@@ -68,8 +69,9 @@ public final class Kernels {
   private static Runnable addInto(Tensor t, Addresses addresses, Functions f) {
     var value = addresses.of(t, false).memory();
     var sum = addresses.of(t, true).memory();
+    int type = code(t);
     long n = t.shape().size();
-    return () -> f.add(value, sum, n, sum);
+    return () -> f.add(type, value, sum, n, sum);
   }
 
   private Runnable launch() {
@@ -78,143 +80,124 @@ public final class Kernels {
         var a = in(op.a());
         var b = in(op.b());
         var out = out(0);
+        int type = code(op.a());
         long n = op.a().shape().size();
-        yield () -> f.add(a, b, n, out);
+        yield () -> f.add(type, a, b, n, out);
       }
       case Scale op -> {
         var x = in(op.x());
         var out = out(0);
+        int type = code(op.x());
         long n = op.x().shape().size();
-        yield () -> f.scale(x, op.factor(), n, out);
+        yield () -> f.scale(type, x, op.factor(), n, out);
       }
       case Cast op -> {
         var x = in(op.x());
         var out = out(0);
         long n = op.x().shape().size();
-        int from = op.x().dtype().code();
+        int from = code(op.x());
         int to = op.to().code();
         yield () -> f.cast(x, from, n, out, to);
       }
       case GatedSilu op -> {
         var x = in(op.x());
         var y = out(0);
+        int type = code(op.x());
         long rows = op.x().shape().rows();
         long width = op.x().shape().last() / 2;
-        yield () -> f.gatedSilu(x, rows, width, y);
+        yield () -> f.gatedSilu(type, x, rows, width, y);
       }
       case GatedSilu.Gradient op -> {
         var x = in(op.x());
         var dy = in(op.dy());
         var dx = out(0);
+        int type = code(op.x());
         long rows = op.dy().shape().rows();
         long width = op.dy().shape().last();
-        yield () -> f.gatedSiluGrad(x, dy, rows, width, dx);
+        yield () -> f.gatedSiluGrad(type, x, dy, rows, width, dx);
       }
       case MatMul op -> product(op);
+      case QuantizeRows op -> {
+        var w = in(op.weight());
+        var q = out(0);
+        var scale = out(1);
+        int type = op.to().code();
+        long rows = op.weight().shape().dim(0);
+        long width = op.weight().shape().last();
+        yield () -> f.quantizeRows(w, rows, width, q, type, scale);
+      }
+      case QuantizedLinear op -> {
+        var x = in(op.x());
+        var q = in(op.q());
+        var scale = in(op.scale());
+        var y = out(0);
+        int type = code(op.x());
+        int qType = code(op.q());
+        long rows = op.x().shape().rows();
+        long n = op.q().shape().dim(0);
+        long k = op.q().shape().last();
+        yield () -> f.quantizedLinear(type, x, rows, q, qType, scale, n, k, y);
+      }
       case Embedding op -> {
         var table = in(op.table());
         var tokens = in(op.tokens());
         var y = out(0);
-        int type = op.table().dtype().code();
+        int type = op.out().code();
+        int tableType = code(op.table());
         long rows = op.tokens().shape().size();
         long width = op.table().shape().last();
         long vocab = op.table().shape().dim(0);
-        yield () -> f.embedding(table, type, tokens, rows, width, vocab, op.scale(), y);
+        yield () -> f.embedding(type, table, tableType, tokens, rows, width, vocab, op.scale(), y);
       }
       case Embedding.Gradient op -> {
         var tokens = in(op.tokens());
         var dy = in(op.dy());
         var dtable = out(0);
         int accumulate = accumulate(0);
+        int type = code(op.dy());
         long rows = op.tokens().shape().size();
         long width = op.dy().shape().last();
         yield () ->
-            f.embeddingGrad(tokens, dy, rows, width, op.vocab(), op.scale(), accumulate, dtable);
+            f.embeddingGrad(
+                type, tokens, dy, rows, width, op.vocab(), op.scale(), accumulate, dtable);
       }
       case RmsNorm op -> {
         var x = in(op.x());
-        var residual = op.residual() == null ? MemorySegment.NULL : in(op.residual());
+        var residual = optional(op.residual());
         var gain = in(op.gain());
         var y = out(0);
         var rstd = out(1);
         var sum = op.residual() == null ? MemorySegment.NULL : out(2);
+        int type = code(op.x());
         long rows = op.x().shape().rows();
         long width = op.x().shape().last();
-        yield () -> f.rmsNorm(x, residual, gain, op.eps(), rows, width, sum, y, rstd);
+        yield () -> f.rmsNorm(type, x, residual, gain, op.eps(), rows, width, sum, y, rstd);
       }
       case RmsNorm.Gradient op -> {
         var x = in(op.x());
         var gain = in(op.gain());
         var rstd = in(op.rstd());
         var dy = in(op.dy());
-        var carry = op.carry() == null ? MemorySegment.NULL : in(op.carry());
+        var carry = optional(op.carry());
         var dx = out(0);
         var dgain = out(1);
         int accumulate = accumulate(1);
+        int type = code(op.x());
         long rows = op.x().shape().rows();
         long width = op.x().shape().last();
-        yield () -> f.rmsNormGrad(x, gain, rstd, dy, carry, rows, width, dx, accumulate, dgain);
-      }
-      case QkBias op -> {
-        var qkv = in(op.qkv());
-        var bias = in(op.bias());
-        var out = out(0);
-        long rows = op.qkv().shape().rows();
-        var h = op.heads();
-        yield () -> f.qkBias(qkv, bias, rows, h.query(), h.keyValue(), h.size(), out);
-      }
-      case QkBias.Gradient op -> {
-        var dy = in(op.dy());
-        var dbias = out(0);
-        int accumulate = accumulate(0);
-        long rows = op.dy().shape().rows();
-        var h = op.heads();
-        yield () -> f.qkBiasGrad(dy, rows, h.query(), h.keyValue(), h.size(), accumulate, dbias);
-      }
-      case QkNorm op -> {
-        var qkv = in(op.qkv());
-        var qg = in(op.queryGain());
-        var kg = in(op.keyGain());
-        var out = out(0);
-        var rstd = out(1);
-        long rows = op.qkv().shape().rows();
-        var h = op.heads();
         yield () ->
-            f.qkNorm(qkv, qg, kg, op.eps(), rows, h.query(), h.keyValue(), h.size(), out, rstd);
-      }
-      case QkNorm.Gradient op -> {
-        var qkv = in(op.qkv());
-        var qg = in(op.queryGain());
-        var kg = in(op.keyGain());
-        var rstd = in(op.rstd());
-        var dy = in(op.dy());
-        var dqkv = out(0);
-        var dqg = out(1);
-        var dkg = out(2);
-        int accumulate = accumulate(1);
-        long rows = op.qkv().shape().rows();
-        var h = op.heads();
-        yield () ->
-            f.qkNormGrad(
-                qkv,
-                qg,
-                kg,
-                rstd,
-                dy,
-                rows,
-                h.query(),
-                h.keyValue(),
-                h.size(),
-                dqkv,
-                accumulate,
-                dqg,
-                dkg);
+            f.rmsNormGrad(type, x, gain, rstd, dy, carry, rows, width, dx, accumulate, dgain);
       }
       case Rotary op -> {
         var qkv = in(op.qkv());
+        var bias = optional(op.bias());
+        var qg = optional(op.queryGain());
+        var kg = optional(op.keyGain());
         var positions = in(op.positions());
         var table = in(op.table());
         var out = out(0);
+        var rstd = op.queryGain() == null ? MemorySegment.NULL : out(1);
+        int type = code(op.qkv());
         long tableRows = op.table().shape().dim(0);
         long rows = op.qkv().shape().rows();
         int interleaved = op.interleaved() ? 1 : 0;
@@ -222,7 +205,12 @@ public final class Kernels {
         var h = op.heads();
         yield () ->
             f.rotary(
+                type,
                 qkv,
+                bias,
+                qg,
+                kg,
+                op.eps(),
                 positions,
                 table,
                 tableRows,
@@ -232,17 +220,60 @@ public final class Kernels {
                 h.size(),
                 interleaved,
                 inverse,
-                out);
+                out,
+                rstd);
+      }
+      case Rotary.BiasGradient op -> {
+        var d = in(op.d());
+        var dbias = out(0);
+        int accumulate = accumulate(0);
+        int type = code(op.d());
+        long rows = op.d().shape().rows();
+        var h = op.heads();
+        yield () ->
+            f.qkBiasGrad(type, d, rows, h.query(), h.keyValue(), h.size(), accumulate, dbias);
+      }
+      case Rotary.NormGradient op -> {
+        var qkv = in(op.qkv());
+        var qg = in(op.queryGain());
+        var kg = in(op.keyGain());
+        var rstd = in(op.rstd());
+        var d = in(op.d());
+        var dqkv = out(0);
+        var dqg = out(1);
+        var dkg = out(2);
+        int accumulate = accumulate(1);
+        int type = code(op.qkv());
+        long rows = op.qkv().shape().rows();
+        var h = op.heads();
+        yield () ->
+            f.qkNormGrad(
+                type,
+                qkv,
+                qg,
+                kg,
+                rstd,
+                d,
+                rows,
+                h.query(),
+                h.keyValue(),
+                h.size(),
+                dqkv,
+                accumulate,
+                dqg,
+                dkg);
       }
       case Attention op -> {
         var qkv = in(op.qkv());
         var out = out(0);
         var lse = out(1);
+        int type = code(op.qkv());
         long batch = op.qkv().shape().dim(0);
         long time = op.qkv().shape().dim(1);
         var h = op.heads();
         yield () ->
-            f.attention(qkv, batch, time, h.query(), h.keyValue(), h.size(), op.scale(), out, lse);
+            f.attention(
+                type, qkv, batch, time, h.query(), h.keyValue(), h.size(), op.scale(), out, lse);
       }
       case Attention.Gradient op -> {
         var qkv = in(op.qkv());
@@ -250,11 +281,13 @@ public final class Kernels {
         var lse = in(op.logSumExp());
         var dy = in(op.dy());
         var dqkv = out(0);
+        int type = code(op.qkv());
         long batch = op.qkv().shape().dim(0);
         long time = op.qkv().shape().dim(1);
         var h = op.heads();
         yield () ->
             f.attentionGrad(
+                type,
                 qkv,
                 out,
                 lse,
@@ -265,31 +298,35 @@ public final class Kernels {
                 h.keyValue(),
                 h.size(),
                 op.scale(),
+                scratch,
                 dqkv);
       }
       case CacheAppend op -> {
         var cache = in(op.cache());
         var qkv = in(op.qkv());
         var start = in(op.start());
+        int type = code(op.qkv());
         long batch = op.qkv().shape().dim(0);
         long time = op.qkv().shape().dim(1);
         long capacity = op.cache().shape().dim(1);
         var h = op.heads();
         yield () ->
             f.cacheAppend(
-                qkv, start, batch, time, h.query(), h.keyValue(), h.size(), capacity, cache);
+                type, qkv, start, batch, time, h.query(), h.keyValue(), h.size(), capacity, cache);
       }
       case CachedAttention op -> {
         var qkv = in(op.qkv());
         var cache = in(op.cache());
         var start = in(op.start());
         var out = out(0);
+        int type = code(op.qkv());
         long batch = op.qkv().shape().dim(0);
         long time = op.qkv().shape().dim(1);
         long capacity = op.cache().shape().dim(1);
         var h = op.heads();
         yield () ->
             f.cachedAttention(
+                type,
                 qkv,
                 cache,
                 start,
@@ -316,11 +353,13 @@ public final class Kernels {
         var dx = out(1);
         var dhead = out(2);
         int accumulate = accumulate(2);
+        int type = code(op.x());
         long rows = op.x().shape().rows();
         long width = op.x().shape().last();
         long vocab = op.head().shape().dim(0);
         yield () ->
             f.linearCrossEntropy(
+                type,
                 x,
                 head,
                 targets,
@@ -378,7 +417,7 @@ public final class Kernels {
         var p = in(op.parameter());
         var o = in(op.direction());
         var control = in(op.control());
-        int type = op.direction().dtype().code();
+        int type = code(op.direction());
         long n = op.parameter().shape().size();
         yield () -> f.muonApply(p, o, type, control, n, op.scale(), op.weightDecay());
       }
@@ -394,9 +433,9 @@ public final class Kernels {
     float beta = accumulate(0) == 1 ? 1 : op.c() == null ? 0 : op.beta();
     var cMemory = c == null ? MemorySegment.NULL : c.memory();
     long cLd = c == null ? 0 : c.stride();
-    int aType = op.a().dtype().code();
-    int bType = op.b().dtype().code();
-    int outType = run.node().outputs().getFirst().dtype().code();
+    int aType = code(op.a());
+    int bType = code(op.b());
+    int outType = op.out().code();
     long batch = op.batch();
     long m = op.m();
     long n = op.n();
@@ -432,6 +471,14 @@ public final class Kernels {
             out.stride(),
             out.stride() * m,
             symmetric);
+  }
+
+  private static int code(Tensor t) {
+    return t.dtype().code();
+  }
+
+  private MemorySegment optional(@Nullable Tensor t) {
+    return t == null ? MemorySegment.NULL : in(t);
   }
 
   private MemorySegment in(Tensor t) {

@@ -1,303 +1,51 @@
 package rondo.engine.nativelib;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One opened device library and one of its streams: the only class that touches native handles.
- * Handles are bound on first use, so a library that lacks a function fails where it is called, by
- * name.
+ * A device library, opened with one stream: its operations, one handle and one method for each
+ * function of {@code rondo.h}.
  */
-public final class Library implements Functions, AutoCloseable {
-  /** {@code RONDO_CONTRACT} of the header that these signatures were written against. */
-  public static final int CONTRACT = 2;
-
-  /** {@code RONDO_INVALID}: an argument is wrong. */
-  private static final int INVALID = 1;
-
-  private final Path file;
-  private final SymbolLookup symbols;
-  private final Map<String, FunctionDescriptor> signatures = new LinkedHashMap<>();
-  private final List<MemorySegment> graphs = new ArrayList<>();
-  private MemorySegment stream = MemorySegment.NULL;
-
-  private final Handle contractHandle = function("rondo_contract", JAVA_INT);
-  private final Handle describeHandle = function("rondo_describe", ADDRESS);
-  private final Handle errorHandle = function("rondo_error", ADDRESS);
-  private final Handle streamCreateHandle =
-      function("rondo_stream_create", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
-  private final Handle streamDestroyHandle = operation("rondo_stream_destroy");
-  private final Handle streamSynchronizeHandle = operation("rondo_stream_synchronize");
-  private final Handle allocateHandle = operation("rondo_allocate", JAVA_LONG, ADDRESS);
-  private final Handle releaseHandle = operation("rondo_release", ADDRESS, JAVA_LONG);
-  private final Handle copyHandle = operation("rondo_copy", ADDRESS, ADDRESS, JAVA_LONG);
-  private final Handle zeroHandle = operation("rondo_zero", ADDRESS, JAVA_LONG);
-  private final Handle captureBeginHandle = operation("rondo_capture_begin");
-  private final Handle captureEndHandle = operation("rondo_capture_end", ADDRESS);
-  private final Handle graphLaunchHandle = operation("rondo_graph_launch", ADDRESS);
-  private final Handle graphDestroyHandle = function("rondo_graph_destroy", JAVA_INT, ADDRESS);
-  private final Handle addHandle = operation("rondo_add", ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
-  private final Handle scaleHandle =
-      operation("rondo_scale", ADDRESS, JAVA_FLOAT, JAVA_LONG, ADDRESS);
-  private final Handle castHandle =
-      operation("rondo_cast", ADDRESS, JAVA_INT, JAVA_LONG, ADDRESS, JAVA_INT);
-  private final Handle gatedSiluHandle =
-      operation("rondo_gated_silu", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
-  private final Handle gatedSiluGradHandle =
-      operation("rondo_gated_silu_grad", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
-  private final Handle matmulHandle =
-      operation(
-          "rondo_matmul",
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          ADDRESS,
-          JAVA_INT,
-          JAVA_INT,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_INT,
-          JAVA_INT,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_INT,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_INT);
-  private final Handle embeddingHandle =
-      operation(
-          "rondo_embedding",
-          ADDRESS,
-          JAVA_INT,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          ADDRESS);
-  private final Handle embeddingGradHandle =
-      operation(
-          "rondo_embedding_grad",
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          JAVA_INT,
-          ADDRESS);
-  private final Handle rmsNormHandle =
-      operation(
-          "rondo_rms_norm",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_FLOAT,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS);
-  private final Handle rmsNormGradHandle =
-      operation(
-          "rondo_rms_norm_grad",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_INT,
-          ADDRESS);
-  private final Handle qkBiasHandle =
-      operation(
-          "rondo_qk_bias", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS);
-  private final Handle qkBiasGradHandle =
-      operation(
-          "rondo_qk_bias_grad",
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_INT,
-          ADDRESS);
-  private final Handle qkNormHandle =
-      operation(
-          "rondo_qk_norm",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_FLOAT,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          ADDRESS);
-  private final Handle qkNormGradHandle =
-      operation(
-          "rondo_qk_norm_grad",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_INT,
-          ADDRESS,
-          ADDRESS);
-  private final Handle rotaryHandle =
-      operation(
-          "rondo_rotary",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_INT,
-          JAVA_INT,
-          ADDRESS);
-  private final Handle attentionHandle =
-      operation(
-          "rondo_attention",
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          ADDRESS,
-          ADDRESS);
-  private final Handle attentionGradHandle =
-      operation(
-          "rondo_attention_grad",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          ADDRESS);
-  private final Handle cacheAppendHandle =
-      operation(
-          "rondo_cache_append",
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS);
-  private final Handle cachedAttentionHandle =
-      operation(
-          "rondo_cached_attention",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          ADDRESS);
-  private final Handle truncatedNormalHandle =
-      operation("rondo_truncated_normal", ADDRESS, JAVA_FLOAT, JAVA_FLOAT, JAVA_LONG, ADDRESS);
-  private final Handle linearCrossEntropyHandle =
-      operation(
-          "rondo_linear_cross_entropy",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_INT,
-          ADDRESS);
-  private final Handle sumSquaresHandle =
-      operation("rondo_sum_squares", ADDRESS, JAVA_LONG, ADDRESS);
-  private final Handle clipFactorHandle =
-      operation("rondo_clip_factor", ADDRESS, JAVA_FLOAT, ADDRESS);
-  private final Handle adamwHandle =
-      operation(
-          "rondo_adamw",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          JAVA_FLOAT,
-          JAVA_FLOAT,
-          JAVA_FLOAT);
-  private final Handle muonMomentumHandle =
-      operation("rondo_muon_momentum", ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
-  private final Handle normalizeMatricesHandle =
-      operation(
-          "rondo_normalize_matrices", ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, ADDRESS, JAVA_INT);
-  private final Handle muonApplyHandle =
-      operation(
-          "rondo_muon_apply",
-          ADDRESS,
-          ADDRESS,
-          JAVA_INT,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          JAVA_FLOAT);
+public final class Library extends NativeStream {
+  private final Handle add = operation("rondo_add", "ipplp");
+  private final Handle scale = operation("rondo_scale", "ipflp");
+  private final Handle cast = operation("rondo_cast", "pilpi");
+  private final Handle firstNonfinite = operation("rondo_first_nonfinite", "iplp");
+  private final Handle gatedSilu = operation("rondo_gated_silu", "ipllp");
+  private final Handle gatedSiluGrad = operation("rondo_gated_silu_grad", "ippllp");
+  private final Handle matmul = operation("rondo_matmul", "llllfpiillpiillfpllpilli");
+  private final Handle quantizeRows = operation("rondo_quantize_rows", "pllpip");
+  private final Handle quantizedLinear = operation("rondo_quantized_linear", "iplpipllp");
+  private final Handle embedding = operation("rondo_embedding", "ipiplllfp");
+  private final Handle embeddingGrad = operation("rondo_embedding_grad", "ipplllfip");
+  private final Handle rmsNorm = operation("rondo_rms_norm", "ipppfllppp");
+  private final Handle rmsNormGrad = operation("rondo_rms_norm_grad", "ipppppllpip");
+  private final Handle rotary = operation("rondo_rotary", "ippppfppllllliipp");
+  private final Handle qkBiasGrad = operation("rondo_qk_bias_grad", "ipllllip");
+  private final Handle qkNormGrad = operation("rondo_qk_norm_grad", "ipppppllllpipp");
+  private final Handle attention = operation("rondo_attention", "iplllllfpp");
+  private final Handle attentionGrad = operation("rondo_attention_grad", "ipppplllllfpp");
+  private final Handle cacheAppend = operation("rondo_cache_append", "ippllllllp");
+  private final Handle cachedAttention = operation("rondo_cached_attention", "ipppllllllfp");
+  private final Handle truncatedNormal = operation("rondo_truncated_normal", "pfflp");
+  private final Handle linearCrossEntropy =
+      operation("rondo_linear_cross_entropy", "ipppllllfpppip");
+  private final Handle sumSquares = operation("rondo_sum_squares", "plp");
+  private final Handle clipFactor = operation("rondo_clip_factor", "pfp");
+  private final Handle adamw = operation("rondo_adamw", "pppppplffff");
+  private final Handle muonMomentum = operation("rondo_muon_momentum", "ppplfp");
+  private final Handle normalizeMatrices = operation("rondo_normalize_matrices", "pllfpi");
+  private final Handle muonApply = operation("rondo_muon_apply", "ppiplff");
 
   private Library(Path file, SymbolLookup symbols) {
-    this.file = file;
-    this.symbols = symbols;
+    super(file, symbols);
   }
 
   /**
@@ -334,154 +82,24 @@ public final class Library implements Functions, AutoCloseable {
     }
   }
 
-  /** What is bound so far or may be: C name to signature, in the order of the header. */
-  static Map<String, FunctionDescriptor> signatures() {
-    return new Library(Path.of("none"), name -> java.util.Optional.empty()).signatures;
+  /** The signatures of all functions by C name, in the order of the header. */
+  static Map<String, FunctionDescriptor> bindings() {
+    return new Library(Path.of("none"), _ -> Optional.empty()).signatures();
   }
 
-  private void start(int device, int threads) {
-    try (var arena = Arena.ofConfined()) {
-      int found = (int) contractHandle.get().invokeExact();
-      if (found != CONTRACT) {
-        throw new IllegalStateException(
-            file + ": speaks contract " + found + ", expected " + CONTRACT + "; rebuild kernels/");
-      }
-      var out = arena.allocate(ADDRESS);
-      check((int) streamCreateHandle.get().invokeExact(device, threads, out));
-      stream = out.get(ADDRESS, 0);
-    } catch (NativeException e) {
-      throw new IllegalStateException(file + ": " + e.getMessage(), e);
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /** One line: what the library runs on. */
-  public String describe() {
+  @Override
+  public void add(int type, MemorySegment a, MemorySegment b, long n, MemorySegment out) {
     try {
-      return text((MemorySegment) describeHandle.get().invokeExact());
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /** Waits for everything enqueued. */
-  public void synchronize() {
-    try {
-      check((int) streamSynchronizeHandle.get().invokeExact(stream));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /**
-   * Records what is called on the stream while {@code launches} runs, instead of running it.
-   *
-   * @return the recording, which lives until this library is closed
-   */
-  public MemorySegment record(Runnable launches) {
-    try (var arena = Arena.ofConfined()) {
-      check((int) captureBeginHandle.get().invokeExact(stream));
-      var out = arena.allocate(ADDRESS);
-      Throwable failure = null;
-      try {
-        launches.run();
-      } catch (RuntimeException | Error e) {
-        failure = e; // the recording has to end all the same
-      }
-      int code = (int) captureEndHandle.get().invokeExact(stream, out);
-      if (failure != null) {
-        throw failure;
-      }
-      check(code);
-      graphs.add(out.get(ADDRESS, 0));
-      return graphs.getLast();
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /** Runs a recording: the same functions with the same pointers and sizes. */
-  public void replay(MemorySegment graph) {
-    try {
-      check((int) graphLaunchHandle.get().invokeExact(stream, graph));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /**
-   * Zeroed device memory that lives as long as an arena, which has to be closed before this
-   * library. The segment is sized, which on a GPU does not make it readable.
-   */
-  public MemorySegment allocate(long bytes, Arena lifetime) {
-    try (var arena = Arena.ofConfined()) {
-      var out = arena.allocate(ADDRESS);
-      check((int) allocateHandle.get().invokeExact(stream, bytes, out));
-      return out.get(ADDRESS, 0).reinterpret(bytes, lifetime, memory -> release(memory, bytes));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  private void release(MemorySegment memory, long bytes) {
-    if (stream.address() == 0) {
-      throw new IllegalStateException("device memory must be closed before its device");
-    }
-    try {
-      check((int) releaseHandle.get().invokeExact(stream, memory, bytes));
+      check((int) add.get().invokeExact(stream, type, a, b, n, out));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void close() {
-    if (stream.address() != 0) {
-      try {
-        for (var graph : graphs) {
-          check((int) graphDestroyHandle.get().invokeExact(graph));
-        }
-        graphs.clear();
-        check((int) streamDestroyHandle.get().invokeExact(stream));
-      } catch (Throwable t) {
-        throw failed(t);
-      }
-      stream = MemorySegment.NULL;
-    }
-  }
-
-  @Override
-  public void copy(MemorySegment from, MemorySegment to, long bytes) {
+  public void scale(int type, MemorySegment x, float factor, long n, MemorySegment out) {
     try {
-      check((int) copyHandle.get().invokeExact(stream, from, to, bytes));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void zero(MemorySegment memory, long bytes) {
-    try {
-      check((int) zeroHandle.get().invokeExact(stream, memory, bytes));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void add(MemorySegment a, MemorySegment b, long n, MemorySegment out) {
-    try {
-      check((int) addHandle.get().invokeExact(stream, a, b, n, out));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void scale(MemorySegment x, float factor, long n, MemorySegment out) {
-    try {
-      check((int) scaleHandle.get().invokeExact(stream, x, factor, n, out));
+      check((int) scale.get().invokeExact(stream, type, x, factor, n, out));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -490,16 +108,25 @@ public final class Library implements Functions, AutoCloseable {
   @Override
   public void cast(MemorySegment x, int from, long n, MemorySegment out, int to) {
     try {
-      check((int) castHandle.get().invokeExact(stream, x, from, n, out, to));
+      check((int) cast.get().invokeExact(stream, x, from, n, out, to));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void gatedSilu(MemorySegment x, long rows, long width, MemorySegment y) {
+  public void firstNonfinite(int type, MemorySegment x, long n, MemorySegment out) {
     try {
-      check((int) gatedSiluHandle.get().invokeExact(stream, x, rows, width, y));
+      check((int) firstNonfinite.get().invokeExact(stream, type, x, n, out));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void gatedSilu(int type, MemorySegment x, long rows, long width, MemorySegment y) {
+    try {
+      check((int) gatedSilu.get().invokeExact(stream, type, x, rows, width, y));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -507,9 +134,9 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void gatedSiluGrad(
-      MemorySegment x, MemorySegment dy, long rows, long width, MemorySegment dx) {
+      int type, MemorySegment x, MemorySegment dy, long rows, long width, MemorySegment dx) {
     try {
-      check((int) gatedSiluGradHandle.get().invokeExact(stream, x, dy, rows, width, dx));
+      check((int) gatedSiluGrad.get().invokeExact(stream, type, x, dy, rows, width, dx));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -544,7 +171,7 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              matmulHandle
+              matmul
                   .get()
                   .invokeExact(
                       stream,
@@ -578,7 +205,37 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   @Override
+  public void quantizeRows(
+      MemorySegment w, long rows, long width, MemorySegment q, int qType, MemorySegment scale) {
+    try {
+      check((int) quantizeRows.get().invokeExact(stream, w, rows, width, q, qType, scale));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void quantizedLinear(
+      int type,
+      MemorySegment x,
+      long rows,
+      MemorySegment q,
+      int qType,
+      MemorySegment scale,
+      long n,
+      long k,
+      MemorySegment y) {
+    try {
+      check(
+          (int) quantizedLinear.get().invokeExact(stream, type, x, rows, q, qType, scale, n, k, y));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
   public void embedding(
+      int type,
       MemorySegment table,
       int tableType,
       MemorySegment tokens,
@@ -590,9 +247,10 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              embeddingHandle
+              embedding
                   .get()
-                  .invokeExact(stream, table, tableType, tokens, rows, width, vocab, scale, y));
+                  .invokeExact(
+                      stream, type, table, tableType, tokens, rows, width, vocab, scale, y));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -600,6 +258,7 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void embeddingGrad(
+      int type,
       MemorySegment tokens,
       MemorySegment dy,
       long rows,
@@ -611,9 +270,10 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              embeddingGradHandle
+              embeddingGrad
                   .get()
-                  .invokeExact(stream, tokens, dy, rows, width, vocab, scale, accumulate, dtable));
+                  .invokeExact(
+                      stream, type, tokens, dy, rows, width, vocab, scale, accumulate, dtable));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -621,6 +281,7 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void rmsNorm(
+      int type,
       MemorySegment x,
       MemorySegment residual,
       MemorySegment gain,
@@ -633,9 +294,9 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              rmsNormHandle
+              rmsNorm
                   .get()
-                  .invokeExact(stream, x, residual, gain, eps, rows, width, sum, y, rstd));
+                  .invokeExact(stream, type, x, residual, gain, eps, rows, width, sum, y, rstd));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -643,6 +304,7 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void rmsNormGrad(
+      int type,
       MemorySegment x,
       MemorySegment gain,
       MemorySegment rstd,
@@ -656,30 +318,69 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              rmsNormGradHandle
+              rmsNormGrad
                   .get()
                   .invokeExact(
-                      stream, x, gain, rstd, dy, carry, rows, width, dx, accumulateDgain, dgain));
+                      stream,
+                      type,
+                      x,
+                      gain,
+                      rstd,
+                      dy,
+                      carry,
+                      rows,
+                      width,
+                      dx,
+                      accumulateDgain,
+                      dgain));
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
   @Override
-  public void qkBias(
+  public void rotary(
+      int type,
       MemorySegment qkv,
       MemorySegment bias,
+      MemorySegment qGain,
+      MemorySegment kGain,
+      float eps,
+      MemorySegment positions,
+      MemorySegment table,
+      long tableRows,
       long rows,
       long heads,
       long kvHeads,
       long headDim,
-      MemorySegment out) {
+      int interleaved,
+      int inverse,
+      MemorySegment out,
+      MemorySegment rstd) {
     try {
       check(
           (int)
-              qkBiasHandle
+              rotary
                   .get()
-                  .invokeExact(stream, qkv, bias, rows, heads, kvHeads, headDim, out));
+                  .invokeExact(
+                      stream,
+                      type,
+                      qkv,
+                      bias,
+                      qGain,
+                      kGain,
+                      eps,
+                      positions,
+                      table,
+                      tableRows,
+                      rows,
+                      heads,
+                      kvHeads,
+                      headDim,
+                      interleaved,
+                      inverse,
+                      out,
+                      rstd));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -687,7 +388,8 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void qkBiasGrad(
-      MemorySegment dout,
+      int type,
+      MemorySegment d,
       long rows,
       long heads,
       long kvHeads,
@@ -697,33 +399,9 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              qkBiasGradHandle
+              qkBiasGrad
                   .get()
-                  .invokeExact(stream, dout, rows, heads, kvHeads, headDim, accumulate, dbias));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
-  public void qkNorm(
-      MemorySegment qkv,
-      MemorySegment qGain,
-      MemorySegment kGain,
-      float eps,
-      long rows,
-      long heads,
-      long kvHeads,
-      long headDim,
-      MemorySegment out,
-      MemorySegment rstd) {
-    try {
-      check(
-          (int)
-              qkNormHandle
-                  .get()
-                  .invokeExact(
-                      stream, qkv, qGain, kGain, eps, rows, heads, kvHeads, headDim, out, rstd));
+                  .invokeExact(stream, type, d, rows, heads, kvHeads, headDim, accumulate, dbias));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -731,11 +409,12 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void qkNormGrad(
+      int type,
       MemorySegment qkv,
       MemorySegment qGain,
       MemorySegment kGain,
       MemorySegment rstd,
-      MemorySegment dout,
+      MemorySegment d,
       long rows,
       long heads,
       long kvHeads,
@@ -747,15 +426,16 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              qkNormGradHandle
+              qkNormGrad
                   .get()
                   .invokeExact(
                       stream,
+                      type,
                       qkv,
                       qGain,
                       kGain,
                       rstd,
-                      dout,
+                      d,
                       rows,
                       heads,
                       kvHeads,
@@ -770,43 +450,8 @@ public final class Library implements Functions, AutoCloseable {
   }
 
   @Override
-  public void rotary(
-      MemorySegment qkv,
-      MemorySegment positions,
-      MemorySegment table,
-      long tableRows,
-      long rows,
-      long heads,
-      long kvHeads,
-      long headDim,
-      int interleaved,
-      int inverse,
-      MemorySegment out) {
-    try {
-      check(
-          (int)
-              rotaryHandle
-                  .get()
-                  .invokeExact(
-                      stream,
-                      qkv,
-                      positions,
-                      table,
-                      tableRows,
-                      rows,
-                      heads,
-                      kvHeads,
-                      headDim,
-                      interleaved,
-                      inverse,
-                      out));
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  @Override
   public void attention(
+      int type,
       MemorySegment qkv,
       long batch,
       long time,
@@ -819,9 +464,10 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              attentionHandle
+              attention
                   .get()
-                  .invokeExact(stream, qkv, batch, time, heads, kvHeads, headDim, scale, out, lse));
+                  .invokeExact(
+                      stream, type, qkv, batch, time, heads, kvHeads, headDim, scale, out, lse));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -829,6 +475,7 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void attentionGrad(
+      int type,
       MemorySegment qkv,
       MemorySegment out,
       MemorySegment lse,
@@ -839,15 +486,16 @@ public final class Library implements Functions, AutoCloseable {
       long kvHeads,
       long headDim,
       float scale,
+      MemorySegment scratch,
       MemorySegment dqkv) {
     try {
       check(
           (int)
-              attentionGradHandle
+              attentionGrad
                   .get()
                   .invokeExact(
-                      stream, qkv, out, lse, dout, batch, time, heads, kvHeads, headDim, scale,
-                      dqkv));
+                      stream, type, qkv, out, lse, dout, batch, time, heads, kvHeads, headDim,
+                      scale, scratch, dqkv));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -855,6 +503,7 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void cacheAppend(
+      int type,
       MemorySegment qkv,
       MemorySegment start,
       long batch,
@@ -867,10 +516,11 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              cacheAppendHandle
+              cacheAppend
                   .get()
                   .invokeExact(
-                      stream, qkv, start, batch, time, heads, kvHeads, headDim, capacity, cache));
+                      stream, type, qkv, start, batch, time, heads, kvHeads, headDim, capacity,
+                      cache));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -878,6 +528,7 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void cachedAttention(
+      int type,
       MemorySegment qkv,
       MemorySegment cache,
       MemorySegment start,
@@ -892,11 +543,11 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              cachedAttentionHandle
+              cachedAttention
                   .get()
                   .invokeExact(
-                      stream, qkv, cache, start, batch, time, heads, kvHeads, headDim, capacity,
-                      scale, out));
+                      stream, type, qkv, cache, start, batch, time, heads, kvHeads, headDim,
+                      capacity, scale, out));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -905,7 +556,7 @@ public final class Library implements Functions, AutoCloseable {
   @Override
   public void truncatedNormal(MemorySegment key, float std, float cut, long n, MemorySegment out) {
     try {
-      check((int) truncatedNormalHandle.get().invokeExact(stream, key, std, cut, n, out));
+      check((int) truncatedNormal.get().invokeExact(stream, key, std, cut, n, out));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -913,6 +564,7 @@ public final class Library implements Functions, AutoCloseable {
 
   @Override
   public void linearCrossEntropy(
+      int type,
       MemorySegment x,
       MemorySegment head,
       MemorySegment targets,
@@ -929,10 +581,11 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              linearCrossEntropyHandle
+              linearCrossEntropy
                   .get()
                   .invokeExact(
                       stream,
+                      type,
                       x,
                       head,
                       targets,
@@ -954,7 +607,7 @@ public final class Library implements Functions, AutoCloseable {
   @Override
   public void sumSquares(MemorySegment x, long n, MemorySegment out) {
     try {
-      check((int) sumSquaresHandle.get().invokeExact(stream, x, n, out));
+      check((int) sumSquares.get().invokeExact(stream, x, n, out));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -963,7 +616,7 @@ public final class Library implements Functions, AutoCloseable {
   @Override
   public void clipFactor(MemorySegment sumSquares, float maxNorm, MemorySegment out) {
     try {
-      check((int) clipFactorHandle.get().invokeExact(stream, sumSquares, maxNorm, out));
+      check((int) clipFactor.get().invokeExact(stream, sumSquares, maxNorm, out));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -985,7 +638,7 @@ public final class Library implements Functions, AutoCloseable {
     try {
       check(
           (int)
-              adamwHandle
+              adamw
                   .get()
                   .invokeExact(
                       stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weightDecay));
@@ -1003,7 +656,7 @@ public final class Library implements Functions, AutoCloseable {
       float momentum,
       MemorySegment u) {
     try {
-      check((int) muonMomentumHandle.get().invokeExact(stream, m, g, clip, n, momentum, u));
+      check((int) muonMomentum.get().invokeExact(stream, m, g, clip, n, momentum, u));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -1013,8 +666,7 @@ public final class Library implements Functions, AutoCloseable {
   public void normalizeMatrices(
       MemorySegment x, long batch, long n, float eps, MemorySegment out, int outType) {
     try {
-      check(
-          (int) normalizeMatricesHandle.get().invokeExact(stream, x, batch, n, eps, out, outType));
+      check((int) normalizeMatrices.get().invokeExact(stream, x, batch, n, eps, out, outType));
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -1030,73 +682,9 @@ public final class Library implements Functions, AutoCloseable {
       float scale,
       float weightDecay) {
     try {
-      check(
-          (int)
-              muonApplyHandle
-                  .get()
-                  .invokeExact(stream, p, o, oType, control, n, scale, weightDecay));
+      check((int) muonApply.get().invokeExact(stream, p, o, oType, control, n, scale, weightDecay));
     } catch (Throwable t) {
       throw failed(t);
-    }
-  }
-
-  /** A function of the library that takes a stream first and returns a status. */
-  private Handle operation(String name, MemoryLayout... rest) {
-    var arguments = new MemoryLayout[rest.length + 1];
-    arguments[0] = ADDRESS;
-    System.arraycopy(rest, 0, arguments, 1, rest.length);
-    return function(name, JAVA_INT, arguments);
-  }
-
-  private Handle function(String name, MemoryLayout result, MemoryLayout... arguments) {
-    var signature = FunctionDescriptor.of(result, arguments);
-    signatures.put(name, signature);
-    return new Handle(name, signature);
-  }
-
-  private void check(int code) throws Throwable {
-    if (code != 0) {
-      var message = text((MemorySegment) errorHandle.get().invokeExact());
-      var line = message.isEmpty() ? "status " + code : message;
-      throw code == INVALID ? new IllegalArgumentException(line) : new NativeException(code, line);
-    }
-  }
-
-  private static String text(MemorySegment pointer) {
-    return pointer.address() == 0 ? "" : pointer.reinterpret(Long.MAX_VALUE).getString(0);
-  }
-
-  private static RuntimeException failed(Throwable t) {
-    return switch (t) {
-      case RuntimeException e -> e;
-      case Error e -> throw e;
-      default -> new IllegalStateException(t);
-    };
-  }
-
-  /** A downcall handle, bound when first needed. */
-  private final class Handle {
-    private final String name;
-    private final FunctionDescriptor signature;
-    private @Nullable MethodHandle bound;
-
-    Handle(String name, FunctionDescriptor signature) {
-      this.name = name;
-      this.signature = signature;
-    }
-
-    MethodHandle get() {
-      var handle = bound;
-      if (handle == null) {
-        var address =
-            symbols
-                .find(name)
-                .orElseThrow(() ->
-                    new IllegalStateException(file + ": lacks " + name + "; rebuild kernels/"));
-        handle = Linker.nativeLinker().downcallHandle(address, signature);
-        bound = handle;
-      }
-      return handle;
     }
   }
 }

@@ -32,6 +32,17 @@ final class Arguments {
     }
   }
 
+  /** Of the activations. */
+  static void type(String function, int type) {
+    floatType(function, "type", type);
+  }
+
+  static void quantizedType(String function, int type) {
+    if (type != Rows.I8 && type != Rows.E4M3) {
+      throw refused(function, "q_type " + type, "RONDO_I8 (4) or RONDO_E4M3 (5)");
+    }
+  }
+
   static void floatType(String function, String name, int type) {
     if (type != Rows.F32 && type != Rows.BF16) {
       throw refused(function, name + " " + type, "RONDO_F32 (0) or RONDO_BF16 (1)");

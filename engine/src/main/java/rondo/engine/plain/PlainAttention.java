@@ -6,11 +6,15 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/** Causal grouped-query attention: one query at a time against the keys it may see. */
+/**
+ * Causal grouped-query attention: one query at a time against the keys it may see. The scratch of
+ * the gradient goes unused.
+ */
 interface PlainAttention extends Plain {
 
   @Override
   default void attention(
+      int type,
       MemorySegment qkv,
       long batch,
       long time,
@@ -20,6 +24,7 @@ interface PlainAttention extends Plain {
       float scale,
       MemorySegment out,
       MemorySegment lse) {
+    Arguments.type("rondo_attention", type);
     Arguments.extents("rondo_attention", batch, time);
     Arguments.heads("rondo_attention", heads, kvHeads, headDim);
     int dim = Math.toIntExact(headDim);
@@ -29,15 +34,15 @@ interface PlainAttention extends Plain {
     for (long b = 0; b < batch; b++) {
       for (long kv = 0; kv < kvHeads; kv++) {
         long first = b * time * width;
-        double[] keys = gather(0, qkv, first + (heads + kv) * headDim, width, length, dim);
+        double[] keys = gather(0, qkv, type, first + (heads + kv) * headDim, width, length, dim);
         double[] values =
-            gather(1, qkv, first + (heads + kvHeads + kv) * headDim, width, length, dim);
+            gather(1, qkv, type, first + (heads + kvHeads + kv) * headDim, width, length, dim);
         for (long h = kv * group; h < (kv + 1) * group; h++) {
           for (int t = 0; t < length; t++) {
             long row = b * time + t;
-            double[] query = rows().read(2, qkv, row * width + h * headDim, dim);
+            double[] query = rows().read(2, qkv, type, row * width + h * headDim, dim);
             double sum = attend(query, keys, values, t + 1, dim, scale);
-            rows().write(query, dim, out, (row * heads + h) * headDim);
+            rows().write(query, dim, out, type, (row * heads + h) * headDim);
             if (Arguments.given(lse)) {
               lse.setAtIndex(JAVA_FLOAT, (b * heads + h) * time + t, (float) sum);
             }
@@ -49,6 +54,7 @@ interface PlainAttention extends Plain {
 
   @Override
   default void attentionGrad(
+      int type,
       MemorySegment qkv,
       MemorySegment out,
       MemorySegment lse,
@@ -59,7 +65,9 @@ interface PlainAttention extends Plain {
       long kvHeads,
       long headDim,
       float scale,
+      MemorySegment scratch,
       MemorySegment dqkv) {
+    Arguments.type("rondo_attention_grad", type);
     Arguments.extents("rondo_attention_grad", batch, time);
     Arguments.heads("rondo_attention_grad", heads, kvHeads, headDim);
     int dim = Math.toIntExact(headDim);
@@ -74,18 +82,18 @@ interface PlainAttention extends Plain {
       for (long kv = 0; kv < kvHeads; kv++) {
         long keyAt = b * time * width + (heads + kv) * headDim;
         long valueAt = keyAt + kvHeads * headDim;
-        double[] keys = gather(0, qkv, keyAt, width, length, dim);
-        double[] values = gather(1, qkv, valueAt, width, length, dim);
+        double[] keys = gather(0, qkv, type, keyAt, width, length, dim);
+        double[] values = gather(1, qkv, type, valueAt, width, length, dim);
         Arrays.fill(slopes, 0, 2 * all, 0);
         for (long h = kv * group; h < (kv + 1) * group; h++) {
           for (int t = 0; t < length; t++) {
             long row = b * time + t;
             long queryAt = row * width + h * headDim;
             long outAt = (row * heads + h) * headDim;
-            rows().read(qkv, Rows.F32, queryAt, line, 0, dim);
+            rows().read(qkv, type, queryAt, line, 0, dim);
             Arrays.fill(line, dim, 2 * dim, 0);
-            rows().read(dout, Rows.F32, outAt, line, 2 * dim, dim);
-            rows().read(out, Rows.F32, outAt, line, 3 * dim, dim);
+            rows().read(dout, type, outAt, line, 2 * dim, dim);
+            rows().read(out, type, outAt, line, 3 * dim, dim);
             double sum = Rows.f32(lse, (b * heads + h) * time + t);
             double mean = Rows.dot(line, 2 * dim, line, 3 * dim, dim);
             for (int j = 0; j <= t; j++) {
@@ -96,12 +104,12 @@ interface PlainAttention extends Plain {
               Rows.addScaled(ds, line, 0, slopes, j * dim, dim);
               Rows.addScaled(p, line, 2 * dim, slopes, all + j * dim, dim);
             }
-            rows().write(line, dim, dim, dqkv, Rows.F32, queryAt);
+            rows().write(line, dim, dim, dqkv, type, queryAt);
           }
         }
         for (int t = 0; t < length; t++) {
-          rows().write(slopes, t * dim, dim, dqkv, Rows.F32, keyAt + t * width);
-          rows().write(slopes, all + t * dim, dim, dqkv, Rows.F32, valueAt + t * width);
+          rows().write(slopes, t * dim, dim, dqkv, type, keyAt + t * width);
+          rows().write(slopes, all + t * dim, dim, dqkv, type, valueAt + t * width);
         }
       }
     }
@@ -109,6 +117,7 @@ interface PlainAttention extends Plain {
 
   @Override
   default void cacheAppend(
+      int type,
       MemorySegment qkv,
       MemorySegment start,
       long batch,
@@ -118,6 +127,7 @@ interface PlainAttention extends Plain {
       long headDim,
       long capacity,
       MemorySegment cache) {
+    Arguments.type("rondo_cache_append", type);
     Arguments.heads("rondo_cache_append", heads, kvHeads, headDim);
     slots("rondo_cache_append", start, batch, time, capacity);
     long keys = heads * headDim;
@@ -126,14 +136,15 @@ interface PlainAttention extends Plain {
       long first = b * capacity + start.getAtIndex(JAVA_INT, b);
       for (long t = 0; t < time; t++) {
         long from = (b * time + t) * (keys + pair) + keys;
-        long bytes = pair * Float.BYTES;
-        MemorySegment.copy(qkv, from * Float.BYTES, cache, (first + t) * bytes, bytes);
+        long bytes = pair * Rows.bytes(type);
+        MemorySegment.copy(qkv, from * Rows.bytes(type), cache, (first + t) * bytes, bytes);
       }
     }
   }
 
   @Override
   default void cachedAttention(
+      int type,
       MemorySegment qkv,
       MemorySegment cache,
       MemorySegment start,
@@ -145,6 +156,7 @@ interface PlainAttention extends Plain {
       long capacity,
       float scale,
       MemorySegment out) {
+    Arguments.type("rondo_cached_attention", type);
     Arguments.heads("rondo_cached_attention", heads, kvHeads, headDim);
     slots("rondo_cached_attention", start, batch, time, capacity);
     int dim = Math.toIntExact(headDim);
@@ -156,14 +168,14 @@ interface PlainAttention extends Plain {
       int length = Math.toIntExact(begin + time);
       for (long kv = 0; kv < kvHeads; kv++) {
         long keyAt = b * capacity * pair + kv * headDim;
-        double[] keys = gather(0, cache, keyAt, pair, length, dim);
-        double[] values = gather(1, cache, keyAt + kvHeads * headDim, pair, length, dim);
+        double[] keys = gather(0, cache, type, keyAt, pair, length, dim);
+        double[] values = gather(1, cache, type, keyAt + kvHeads * headDim, pair, length, dim);
         for (long h = kv * group; h < (kv + 1) * group; h++) {
           for (int t = 0; t < time; t++) {
             long row = b * time + t;
-            double[] query = rows().read(2, qkv, row * width + h * headDim, dim);
+            double[] query = rows().read(2, qkv, type, row * width + h * headDim, dim);
             attend(query, keys, values, begin + t + 1, dim, scale);
-            rows().write(query, dim, out, (row * heads + h) * headDim);
+            rows().write(query, dim, out, type, (row * heads + h) * headDim);
           }
         }
       }
@@ -171,10 +183,11 @@ interface PlainAttention extends Plain {
   }
 
   /** The rows of one head, {@code stride} apart in memory, dense in a slot. */
-  private double[] gather(int slot, MemorySegment from, long at, long stride, int count, int dim) {
+  private double[] gather(
+      int slot, MemorySegment from, int type, long at, long stride, int count, int dim) {
     double[] to = rows().array(slot, (long) count * dim);
     for (int t = 0; t < count; t++) {
-      rows().read(from, Rows.F32, at + t * stride, to, t * dim, dim);
+      rows().read(from, type, at + t * stride, to, t * dim, dim);
     }
     return to;
   }

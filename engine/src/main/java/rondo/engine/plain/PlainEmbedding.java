@@ -9,6 +9,7 @@ interface PlainEmbedding extends Plain {
 
   @Override
   default void embedding(
+      int type,
       MemorySegment table,
       int tableType,
       MemorySegment tokens,
@@ -17,22 +18,23 @@ interface PlainEmbedding extends Plain {
       long vocab,
       float scale,
       MemorySegment y) {
+    Arguments.type("rondo_embedding", type);
     Arguments.floatType("rondo_embedding", "table_type", tableType);
     check("rondo_embedding", tokens, rows, width, vocab);
     int columns = Math.toIntExact(width);
-    double[] row = rows().array(0, columns);
     for (long r = 0; r < rows; r++) {
       long token = tokens.getAtIndex(JAVA_INT, r);
-      rows().read(table, tableType, token * width, row, 0, columns);
+      double[] row = rows().read(0, table, tableType, token * width, columns);
       for (int i = 0; i < columns; i++) {
         row[i] *= scale;
       }
-      rows().write(row, columns, y, r * width);
+      rows().write(row, columns, y, type, r * width);
     }
   }
 
   @Override
   default void embeddingGrad(
+      int type,
       MemorySegment tokens,
       MemorySegment dy,
       long rows,
@@ -41,6 +43,7 @@ interface PlainEmbedding extends Plain {
       float scale,
       int accumulate,
       MemorySegment dtable) {
+    Arguments.type("rondo_embedding_grad", type);
     check("rondo_embedding_grad", tokens, rows, width, vocab);
     if (accumulate == 0) {
       zero(dtable, vocab * width * Float.BYTES);
@@ -49,7 +52,7 @@ interface PlainEmbedding extends Plain {
     for (long r = 0; r < rows; r++) {
       long token = tokens.getAtIndex(JAVA_INT, r);
       double[] sum = rows().read(0, dtable, token * width, columns);
-      double[] row = rows().read(1, dy, r * width, columns);
+      double[] row = rows().read(1, dy, type, r * width, columns);
       Rows.addScaled(scale, row, 0, sum, 0, columns);
       rows().write(sum, columns, dtable, token * width);
     }

@@ -30,6 +30,7 @@ interface PlainLoss extends Plain {
 
   @Override
   default void linearCrossEntropy(
+      int type,
       MemorySegment x,
       MemorySegment head,
       MemorySegment targets,
@@ -44,6 +45,7 @@ interface PlainLoss extends Plain {
       int accumulateDhead,
       MemorySegment dhead) {
     String function = "rondo_linear_cross_entropy";
+    Arguments.type(function, type);
     Arguments.extents(function, rows, width, vocab);
     if (chunkRows < 1) {
       throw Arguments.refused(function, "chunk_rows " + chunkRows, "at least 1");
@@ -66,23 +68,23 @@ interface PlainLoss extends Plain {
     double total = 0;
     for (long at = 0; at < rows; at += chunkRows) {
       long count = Math.min(chunkRows, rows - at);
-      MemorySegment in = x.asSlice(at * width * Float.BYTES);
+      MemorySegment in = x.asSlice(at * width * Rows.bytes(type));
       matmul(
-          1, count, vocab, width, 1, in, Rows.F32, 0, width, 0, head, Rows.F32, 1, width, 0, 0,
-          none, 0, 0, scratch, Rows.F32, vocab, 0, 0);
+          1, count, vocab, width, 1, in, type, 0, width, 0, head, type, 1, width, 0, 0, none, 0, 0,
+          scratch, Rows.F32, vocab, 0, 0);
       for (long r = 0; r < count; r++) {
         int target = targets.getAtIndex(JAVA_INT, at + r);
         total += rowLoss(scratch, r, Math.toIntExact(vocab), target, gradScale / (double) counted);
       }
       if (wantsX) {
-        MemorySegment slope = dx.asSlice(at * width * Float.BYTES);
+        MemorySegment slope = dx.asSlice(at * width * Rows.bytes(type));
         matmul(
-            1, count, width, vocab, 1, scratch, Rows.F32, 0, vocab, 0, head, Rows.F32, 0, width, 0,
-            0, none, 0, 0, slope, Rows.F32, width, 0, 0);
+            1, count, width, vocab, 1, scratch, Rows.F32, 0, vocab, 0, head, type, 0, width, 0, 0,
+            none, 0, 0, slope, type, width, 0, 0);
       }
       if (wantsHead) {
         matmul(
-            1, vocab, width, count, 1, scratch, Rows.F32, 1, vocab, 0, in, Rows.F32, 0, width, 0, 1,
+            1, vocab, width, count, 1, scratch, Rows.F32, 1, vocab, 0, in, type, 0, width, 0, 1,
             dhead, width, 0, dhead, Rows.F32, width, 0, 0);
       }
     }

@@ -8,6 +8,7 @@ interface PlainNorms extends Plain {
 
   @Override
   default void rmsNorm(
+      int type,
       MemorySegment x,
       MemorySegment residual,
       MemorySegment gain,
@@ -17,24 +18,25 @@ interface PlainNorms extends Plain {
       MemorySegment sum,
       MemorySegment y,
       MemorySegment rstd) {
+    Arguments.type("rondo_rms_norm", type);
     Arguments.extents("rondo_rms_norm", rows, width);
     int columns = Math.toIntExact(width);
     double[] gains = rows().read(0, gain, 0, columns);
     double[] scales = rows().array(1, 1);
     for (long r = 0; r < rows; r++) {
-      double[] row = rows().read(2, x, r * width, columns);
+      double[] row = rows().read(2, x, type, r * width, columns);
       if (Arguments.given(residual)) {
-        double[] term = rows().read(3, residual, r * width, columns);
+        double[] term = rows().read(3, residual, type, r * width, columns);
         for (int i = 0; i < columns; i++) {
           // The norm is of the sum as it is stored, because the gradient will read that.
-          row[i] = (float) (row[i] + term[i]);
+          row[i] = Rows.rounded(type, row[i] + term[i]);
         }
       }
       if (Arguments.given(sum)) {
-        rows().write(row, columns, sum, r * width);
+        rows().write(row, columns, sum, type, r * width);
       }
       scales[0] = norm(row, 0, columns, gains, eps);
-      rows().write(row, columns, y, r * width);
+      rows().write(row, columns, y, type, r * width);
       if (Arguments.given(rstd)) {
         rows().write(scales, 1, rstd, r);
       }
@@ -43,6 +45,7 @@ interface PlainNorms extends Plain {
 
   @Override
   default void rmsNormGrad(
+      int type,
       MemorySegment x,
       MemorySegment gain,
       MemorySegment rstd,
@@ -53,6 +56,7 @@ interface PlainNorms extends Plain {
       MemorySegment dx,
       int accumulateDgain,
       MemorySegment dgain) {
+    Arguments.type("rondo_rms_norm_grad", type);
     Arguments.extents("rondo_rms_norm_grad", rows, width);
     int columns = Math.toIntExact(width);
     double[] gains = rows().read(0, gain, 0, columns);
@@ -63,14 +67,14 @@ interface PlainNorms extends Plain {
       Arrays.fill(gainSums, 0, columns, 0);
     }
     for (long r = 0; r < rows; r++) {
-      double[] row = rows().read(2, x, r * width, columns);
-      double[] slope = rows().read(3, dy, r * width, columns);
+      double[] row = rows().read(2, x, type, r * width, columns);
+      double[] slope = rows().read(3, dy, type, r * width, columns);
       normGrad(row, 0, columns, gains, Rows.f32(rstd, r), slope, gainSums);
       if (Arguments.given(carry)) {
-        double[] term = rows().read(2, carry, r * width, columns);
+        double[] term = rows().read(2, carry, type, r * width, columns);
         Rows.addScaled(1, term, 0, slope, 0, columns);
       }
-      rows().write(slope, columns, dx, r * width);
+      rows().write(slope, columns, dx, type, r * width);
     }
     if (Arguments.given(dgain)) {
       rows().write(gainSums, columns, dgain, 0);

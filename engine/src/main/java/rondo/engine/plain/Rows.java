@@ -1,5 +1,6 @@
 package rondo.engine.plain;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
@@ -12,13 +13,13 @@ import java.lang.foreign.MemorySegment;
 final class Rows {
   static final int F32 = 0;
   static final int BF16 = 1;
+  static final int I8 = 4;
+  static final int E4M3 = 5;
 
   /** Elements per step of an operation that has no rows of its own. */
   static final int CHUNK = 4096;
 
   private final double[][] slots = new double[6][0];
-  private final float[] floats = new float[CHUNK];
-  private final short[] shorts = new short[CHUNK];
 
   /** The array of a slot, with at least {@code length} elements of unspecified content. */
   double[] array(int slot, long length) {
@@ -30,25 +31,18 @@ final class Rows {
 
   /** Reads f32 elements {@code at .. at + count - 1} into a slot. */
   double[] read(int slot, MemorySegment from, long at, int count) {
+    return read(slot, from, F32, at, count);
+  }
+
+  double[] read(int slot, MemorySegment from, int type, long at, int count) {
     double[] to = array(slot, count);
-    read(from, F32, at, to, 0, count);
+    read(from, type, at, to, 0, count);
     return to;
   }
 
   void read(MemorySegment from, int type, long at, double[] to, int toAt, int count) {
-    for (int done = 0; done < count; done += CHUNK) {
-      int part = Math.min(CHUNK, count - done);
-      if (type == BF16) {
-        MemorySegment.copy(from, JAVA_SHORT, (at + done) * Short.BYTES, shorts, 0, part);
-        for (int i = 0; i < part; i++) {
-          to[toAt + done + i] = fromBf16(shorts[i]);
-        }
-      } else {
-        MemorySegment.copy(from, JAVA_FLOAT, (at + done) * Float.BYTES, floats, 0, part);
-        for (int i = 0; i < part; i++) {
-          to[toAt + done + i] = floats[i];
-        }
-      }
+    for (int i = 0; i < count; i++) {
+      to[toAt + i] = get(from, type, at + i);
     }
   }
 
@@ -57,21 +51,44 @@ final class Rows {
     write(from, 0, count, to, F32, at);
   }
 
+  void write(double[] from, int count, MemorySegment to, int type, long at) {
+    write(from, 0, count, to, type, at);
+  }
+
   void write(double[] from, int fromAt, int count, MemorySegment to, int type, long at) {
-    for (int done = 0; done < count; done += CHUNK) {
-      int part = Math.min(CHUNK, count - done);
-      for (int i = 0; i < part; i++) {
-        floats[i] = (float) from[fromAt + done + i];
-      }
-      if (type == BF16) {
-        for (int i = 0; i < part; i++) {
-          shorts[i] = toBf16(floats[i]);
-        }
-        MemorySegment.copy(shorts, 0, to, JAVA_SHORT, (at + done) * Short.BYTES, part);
-      } else {
-        MemorySegment.copy(floats, 0, to, JAVA_FLOAT, (at + done) * Float.BYTES, part);
-      }
+    for (int i = 0; i < count; i++) {
+      set(to, type, at + i, from[fromAt + i]);
     }
+  }
+
+  static double get(MemorySegment memory, int type, long index) {
+    return switch (type) {
+      case F32 -> memory.getAtIndex(JAVA_FLOAT, index);
+      case BF16 -> fromBf16(memory.getAtIndex(JAVA_SHORT, index));
+      case I8 -> memory.get(JAVA_BYTE, index);
+      case E4M3 -> fromE4m3(memory.get(JAVA_BYTE, index));
+      default -> throw new IllegalArgumentException("no elements of type " + type);
+    };
+  }
+
+  /** To the nearest f32 and then to the nearest of the type, ties to even. */
+  static void set(MemorySegment memory, int type, long index, double value) {
+    switch (type) {
+      case F32 -> memory.setAtIndex(JAVA_FLOAT, index, (float) value);
+      case BF16 -> memory.setAtIndex(JAVA_SHORT, index, toBf16((float) value));
+      case I8 -> memory.set(JAVA_BYTE, index, toI8((float) value));
+      case E4M3 -> memory.set(JAVA_BYTE, index, toE4m3((float) value));
+      default -> throw new IllegalArgumentException("no elements of type " + type);
+    }
+  }
+
+  /** A value as an activation of the type holds it. */
+  static double rounded(int type, double value) {
+    return type == BF16 ? fromBf16(toBf16((float) value)) : (float) value;
+  }
+
+  static int bytes(int type) {
+    return type == F32 ? 4 : type == BF16 ? 2 : 1;
   }
 
   static float fromBf16(short bits) {
@@ -85,6 +102,36 @@ final class Rows {
       return (short) ((bits >>> 16) | 0x40);
     }
     return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);
+  }
+
+  static byte toI8(float value) {
+    return (byte) Math.clamp(Math.rint(value), -127, 127);
+  }
+
+  /** Sign, four bits of exponent with bias 7, three of mantissa; all ones is the only NaN. */
+  static float fromE4m3(byte bits) {
+    int exponent = (bits >> 3) & 15;
+    int mantissa = bits & 7;
+    float size =
+        exponent == 15 && mantissa == 7
+            ? Float.NaN
+            : exponent == 0
+                ? Math.scalb((float) mantissa, -9)
+                : Math.scalb(8f + mantissa, exponent - 10);
+    return bits < 0 ? -size : size;
+  }
+
+  /** What is larger than the largest, 448, becomes that. */
+  static byte toE4m3(float value) {
+    if (Float.isNaN(value)) {
+      return 0x7f;
+    }
+    float size = Math.min(Math.abs(value), 448);
+    int exponent = Math.max(Math.getExponent(size), -6);
+    // Of steps this wide; a carry into the exponent is the next code, as it should be.
+    int steps = (int) Math.rint(Math.scalb((double) size, 3 - exponent));
+    int code = ((exponent + 6) << 3) + steps;
+    return (byte) (Float.floatToRawIntBits(value) < 0 ? code | 0x80 : code);
   }
 
   static float f32(MemorySegment memory, long index) {

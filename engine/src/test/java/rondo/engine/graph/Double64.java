@@ -42,11 +42,9 @@ final class Double64 {
       case Cast(var x, _) -> one(of(x)); // inputs that bf16 holds exactly are the tests' business
       case GatedSilu(var x) -> one(gatedSilu(of(x), x.shape().last() / 2));
       case MatMul m -> one(product(m));
-      case Embedding(var table, var tokens, var scale) ->
+      case Embedding(var table, var tokens, var scale, _) ->
           one(embedding(of(table), of(tokens), table.shape().last(), scale));
       case RmsNorm n -> rmsNorm(n);
-      case QkBias(var qkv, var bias, var h) -> one(qkBias(of(qkv), of(bias), h));
-      case QkNorm n -> one(qkNorm(n));
       case Rotary r -> one(rotary(r));
       case Attention a -> one(attention(a));
       case LinearCrossEntropy l -> one(loss(l));
@@ -139,21 +137,22 @@ final class Double64 {
     return 1 / Math.sqrt(squares / width + eps);
   }
 
-  private static double[] qkBias(double[] qkv, double[] bias, Heads h) {
-    var out = qkv.clone();
-    for (int i = 0; i < out.length; i++) {
-      int column = i % h.width();
-      out[i] += column < bias.length ? bias[column] : 0;
+  private double[] biasedOrNormed(Rotary r) {
+    var out = of(r.qkv()).clone();
+    var bias = r.bias();
+    var queryGain = r.queryGain();
+    var keyGain = r.keyGain();
+    if (bias != null) {
+      for (int i = 0; i < out.length; i++) {
+        int column = i % r.heads().width();
+        out[i] += column < of(bias).length ? of(bias)[column] : 0;
+      }
     }
-    return out;
-  }
-
-  private double[] qkNorm(QkNorm n) {
-    var out = of(n.qkv()).clone();
-    int queries = n.heads().queryWidth();
-    for (int from = 0; from < out.length; from += n.heads().width()) {
-      norm(out, from, of(n.queryGain()), n.eps());
-      norm(out, from + queries, of(n.keyGain()), n.eps());
+    if (queryGain != null && keyGain != null) {
+      for (int from = 0; from < out.length; from += r.heads().width()) {
+        norm(out, from, of(queryGain), r.eps());
+        norm(out, from + r.heads().queryWidth(), of(keyGain), r.eps());
+      }
     }
     return out;
   }
@@ -167,7 +166,7 @@ final class Double64 {
 
   private double[] rotary(Rotary r) {
     var h = r.heads();
-    var out = of(r.qkv()).clone();
+    var out = biasedOrNormed(r);
     int half = h.size() / 2;
     for (int row = 0; row < out.length / h.width(); row++) {
       int position = (int) of(r.positions())[row];

@@ -9,6 +9,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** A small function around every differentiable operation, each ending in a loss. */
 final class GradientSamples {
@@ -73,6 +74,19 @@ final class GradientSamples {
 
     Tensor add(Op op) {
       return graph.add(op);
+    }
+
+    /** With new positions and angles, and eps 0.1. */
+    Tensor rotary(
+        Tensor qkv,
+        @Nullable Tensor bias,
+        @Nullable Tensor queryGain,
+        @Nullable Tensor keyGain,
+        Heads heads) {
+      var positions = positions(qkv.shape().dim(0), qkv.shape().dim(1));
+      var table = table(heads.size());
+      return add(
+          new Rotary(qkv, bias, queryGain, keyGain, 0.1f, positions, table, heads, false, false));
     }
 
     /** A loss on top, with every third row ignored. */
@@ -178,21 +192,17 @@ final class GradientSamples {
               return b.loss(b.add(new Add(y.get(2), y.get(0))));
             }),
         of(
-            "bias of queries and keys",
-            b ->
-                b.loss(
-                    b.add(new QkBias(b.f32("qkv", 2, 3, 48), b.f32("bias", 2, 1, 6, 3), grouped)))),
+            "rotary with a bias of queries and keys",
+            b -> {
+              var qkv = b.f32("qkv", 2, 3, 48);
+              return b.loss(b.rotary(qkv, b.f32("bias", 2, 1, 6, 3), null, null, grouped));
+            }),
         of(
-            "norm of queries and keys",
-            b ->
-                b.loss(
-                    b.add(
-                        new QkNorm(
-                            b.f32("qkv", 2, 3, 48),
-                            b.f32("queries", 24),
-                            b.f32("keys", 12),
-                            0.1f,
-                            grouped)))),
+            "rotary with a norm of queries and keys",
+            b -> {
+              var qkv = b.f32("qkv", 2, 3, 48);
+              return b.loss(b.rotary(qkv, null, b.f32("queries", 24), b.f32("keys", 12), grouped));
+            }),
         of(
             "rotary in halves",
             b ->
@@ -255,9 +265,7 @@ final class GradientSamples {
         b.add(
             MatMul.linear(
                 b.add(new RmsNorm(x, null, b.f32("gain 1", 8), 0.1f)), b.f32("w qkv", 24, 8)));
-    qkv = b.add(new QkBias(qkv, b.f32("bias", 18), h));
-    qkv = b.add(new QkNorm(qkv, b.f32("queries", 12), b.f32("keys", 6), 0.1f, h));
-    qkv = b.add(new Rotary(qkv, b.positions(2, 4), b.table(6), h, false, false));
+    qkv = b.rotary(qkv, null, b.f32("queries", 12), b.f32("keys", 6), h);
     var a = b.add(MatMul.linear(b.add(new Attention(qkv, h, 0.4f)), b.f32("w out", 8, 12)));
     var normed = b.graph.addAll(new RmsNorm(a, x, b.f32("gain 2", 8), 0.1f));
     var hidden = b.add(new GatedSilu(b.add(MatMul.linear(normed.get(0), b.f32("w fc", 10, 8)))));

@@ -144,12 +144,12 @@ class ProgramTest {
     var gain = input("queries", 8);
     var keys = input("keys", 4);
     var rstd = input("rstd", 6, 2);
-    var d = g.addAll(new QkNorm.Gradient(qkv, gain, keys, rstd, input("dy", 2, 3, 16), h));
+    var d = g.addAll(new Rotary.NormGradient(qkv, gain, keys, rstd, input("dy", 2, 3, 16), h));
     var given = List.of(qkv, gain, keys, rstd, g.nodes().getFirst().op().inputs().get(4));
     var program = slice(given, List.of(d.get(0), d.get(1)), List.of(d.get(2)));
-    assertEquals(List.of(QkNorm.Gradient.class, Program.AddInto.class), operations(program));
+    assertEquals(List.of(Rotary.NormGradient.class, Program.AddInto.class), operations(program));
     program = slice(given, List.of(d.get(0)), List.of(d.get(1), d.get(2)));
-    assertEquals(List.of(QkNorm.Gradient.class), operations(program));
+    assertEquals(List.of(Rotary.NormGradient.class), operations(program));
   }
 
   @Test

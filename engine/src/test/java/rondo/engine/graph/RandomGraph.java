@@ -3,6 +3,7 @@ package rondo.engine.graph;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A random function over [2, 3, width] values and its gradients: every way that values can live.
@@ -83,7 +84,7 @@ final class RandomGraph {
           case 4 -> new RmsNorm(x, null, weight(width), 0.1f);
           case 5 -> new RmsNorm(x, like(x), weight(width), 0.1f);
           case 6 -> attention(qkv(x));
-          case 7 -> new QkNorm(qkv(x), weight(24), weight(12), 0.1f, HEADS);
+          case 7 -> rotary(qkv(x), null, weight(24), weight(12));
           default -> new GatedSilu(graph.add(MatMul.linear(x, weight(2 * width, width))));
         });
   }
@@ -93,13 +94,15 @@ final class RandomGraph {
   }
 
   private Op attention(Tensor qkv) {
-    var biased = graph.add(new QkBias(qkv, weight(36), HEADS));
+    var bias = random.nextBoolean() ? weight(36) : null;
+    return new Attention(graph.add(rotary(qkv, bias, null, null)), HEADS, 0.4f);
+  }
+
+  private Rotary rotary(
+      Tensor qkv, @Nullable Tensor bias, @Nullable Tensor queryGain, @Nullable Tensor keyGain) {
     boolean interleaved = random.nextBoolean();
-    var turned =
-        graph.add(
-            new Rotary(
-                random.nextBoolean() ? biased : qkv, positions, table, HEADS, interleaved, false));
-    return new Attention(turned, HEADS, 0.4f);
+    return new Rotary(
+        qkv, bias, queryGain, keyGain, 0.1f, positions, table, HEADS, interleaved, false);
   }
 
   private void differentiate() {

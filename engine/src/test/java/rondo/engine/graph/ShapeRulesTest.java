@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
@@ -55,6 +56,69 @@ class ShapeRulesTest {
   }
 
   @Test
+  void activationsOfOneOperationAreOfOneType() {
+    var low = g.input("low", TensorType.of(DType.BF16, 2, 3));
+    var sized = g.input("sized", TensorType.of(DType.BF16, 3));
+    assertRefused("add: ", List.of(a, low), () -> new Add(a, low));
+    assertRefused(
+        "gatedSilu gradient: ",
+        List.of(low),
+        () -> new GatedSilu.Gradient(g.input("x", TensorType.f32(2, 6)), low));
+    assertRefused("rmsNorm: ", List.of(a, low), () -> new RmsNorm(a, low, gain3(), 0));
+    assertRefused("rmsNorm: gain", List.of(sized), () -> new RmsNorm(low, null, sized, 0));
+    assertRefused("sumSquares: ", List.of(low), () -> new SumSquares(low));
+    var head = g.input("head", TensorType.f32(11, 3));
+    var targets = g.input("targets", TensorType.i32(2));
+    assertRefused(
+        "linearCrossEntropy: head",
+        List.of(low, head),
+        () -> new LinearCrossEntropy(low, head, targets, 1, 1));
+    assertRefused(
+        "matmul: addend ",
+        List.of(a),
+        () -> new MatMul(low, false, head, true, false, 1, a, 1, false));
+    assertRefused("embedding: ", List.of(head), () -> new Embedding(head, ids, 1, DType.I8));
+  }
+
+  private Tensor gain3() {
+    return g.input("gain", TensorType.f32(3));
+  }
+
+  @Test
+  void gradientsOfWeightsAreInF32WhateverTheWeights() {
+    var low = g.input("low", TensorType.of(DType.BF16, 2, 3));
+    var w = g.input("w", TensorType.of(DType.BF16, 5, 3));
+    var y = g.add(MatMul.linear(low, w));
+    assertEquals(TensorType.of(DType.BF16, 2, 5), y.type());
+    var d = Gradients.of(y, g.input("dy", y.type()), List.of(low, w));
+    assertEquals(List.of(low.type(), TensorType.f32(5, 3)), d.stream().map(Tensor::type).toList());
+    assertEquals(TensorType.f32(2, 5), g.add(MatMul.linear(low, w, DType.F32)).type());
+    var table = g.input("table", TensorType.of(DType.BF16, 7, 3));
+    var tokens = g.input("tokens", TensorType.i32(2));
+    var x = g.add(new Embedding(table, tokens, 1, DType.BF16));
+    var loss = g.add(new LinearCrossEntropy(x, table, tokens, 2, 1));
+    assertEquals(TensorType.f32(7, 3), Gradients.of(loss, null, List.of(table)).getFirst().type());
+    var master = g.input("master", TensorType.f32(5, 3));
+    var z = g.add(MatMul.linear(low, g.add(new Cast(master, DType.BF16))));
+    var dmaster = Gradients.of(z, g.input("dz", z.type()), List.of(master)).getFirst();
+    assertEquals(master.type(), dmaster.type());
+  }
+
+  @Test
+  void weightsOfEightBits() {
+    assertRefused("quantizeRows: ", List.of(a), () -> new QuantizeRows(a, DType.BF16));
+    assertRefused("quantizeRows: ", List.of(stack), () -> new QuantizeRows(stack, DType.I8));
+    assertRefused("quantizeRows: ", List.of(ids), () -> new QuantizeRows(ids, DType.I8));
+    var q = g.input("q", TensorType.of(DType.E4M3, 5, 3));
+    var scale = g.input("scale", TensorType.f32(5));
+    assertEquals(TensorType.f32(2, 5), g.add(new QuantizedLinear(a, q, scale)).type());
+    assertRefused("quantizedLinear: ", List.of(b), () -> new QuantizedLinear(a, b, scale));
+    assertRefused(
+        "quantizedLinear: ", List.of(stack, q), () -> new QuantizedLinear(stack, q, scale));
+    assertRefused("quantizedLinear: scale", List.of(clip), () -> new QuantizedLinear(a, q, clip));
+  }
+
+  @Test
   void productsWithoutAGradientSaySo() {
     var y = g.add(new MatMul(a, true, a, false, false, 1, null, 0, false));
     var e =
@@ -99,11 +163,7 @@ class ShapeRulesTest {
     assertRefused("attention: ", List.of(a), () -> new Attention(a, heads, 1));
     var flat = g.input("flat", TensorType.f32(6, 48));
     assertRefused("attention: ", List.of(flat), () -> new Attention(flat, heads, 1));
-    assertRefused("qkBias: bias", List.of(clip), () -> new QkBias(stack, clip, heads));
-    assertRefused("qkBias: ", List.of(a), () -> new QkBias(a, clip, heads));
     var keys = g.input("keys", TensorType.f32(12));
-    assertRefused(
-        "qkNorm: query gain", List.of(keys), () -> new QkNorm(stack, keys, keys, 0, heads));
     var table = g.input("table", TensorType.f32(9, 3, 2));
     assertRefused(
         "rotary: positions",
@@ -115,10 +175,30 @@ class ShapeRulesTest {
     assertRefused(
         "rotary: table", List.of(wrong), () -> new Rotary(stack, ids, wrong, heads, false, false));
     var queries = g.input("queries", TensorType.i32(24));
-    assertRefused("qkNorm: ", List.of(queries), () -> new QkNorm(stack, queries, keys, 0, heads));
+    assertRefused("rotary: ", List.of(a), () -> new Rotary(a, ids, table, heads, false, false));
+    assertRefused("rotary: bias", List.of(), () -> rotary(stack, clip, null, null, false));
+    assertRefused(
+        "rotary: query gain", List.of(keys), () -> rotary(stack, null, keys, keys, false));
+    assertRefused("rotary: ", List.of(queries), () -> rotary(stack, null, queries, keys, false));
+    assertRefused("rotary: ", List.of(stack), () -> rotary(stack, null, null, keys, false));
+    var gain = g.input("gain", TensorType.f32(24));
+    var bias = g.input("bias", TensorType.f32(36));
+    assertRefused("rotary: ", List.of(stack), () -> rotary(stack, bias, gain, keys, false));
+    assertRefused("rotary: ", List.of(stack), () -> rotary(stack, bias, null, null, true));
     assertRefused("heads: 3 query heads", List.of(), () -> new Heads(3, 2, 4));
     assertRefused("heads: 2 query heads", List.of(), () -> new Heads(2, 2, 5));
     assertRefused("heads: 0 query heads", List.of(), () -> new Heads(0, 2, 4));
+  }
+
+  private Rotary rotary(
+      Tensor qkv,
+      @Nullable Tensor bias,
+      @Nullable Tensor queryGain,
+      @Nullable Tensor keyGain,
+      boolean inverse) {
+    var positions = g.input("positions", TensorType.i32(2, 3));
+    var table = g.input("table", TensorType.f32(9, 3, 2));
+    return new Rotary(qkv, bias, queryGain, keyGain, 0, positions, table, heads, false, inverse);
   }
 
   @Test
@@ -126,24 +206,29 @@ class ShapeRulesTest {
     var queries = g.input("queries", TensorType.f32(24));
     var keys = g.input("keys", TensorType.f32(12));
     var rstd = g.input("rstd", TensorType.f32(6, 2));
-    var norm = "qkNorm gradient: ";
-    assertRefused(norm, List.of(a), () -> new QkNorm.Gradient(a, queries, keys, rstd, a, heads));
+    var norm = "rotary: norm gradient: ";
+    assertRefused(
+        norm, List.of(a), () -> new Rotary.NormGradient(a, queries, keys, rstd, a, heads));
     assertRefused(
         norm + "key gain",
         List.of(queries),
-        () -> new QkNorm.Gradient(stack, queries, queries, rstd, stack, heads));
+        () -> new Rotary.NormGradient(stack, queries, queries, rstd, stack, heads));
     assertRefused(
         norm + "rstd",
         List.of(clip),
-        () -> new QkNorm.Gradient(stack, queries, keys, clip, stack, heads));
+        () -> new Rotary.NormGradient(stack, queries, keys, clip, stack, heads));
     assertRefused(
-        norm, List.of(stack, a), () -> new QkNorm.Gradient(stack, queries, keys, rstd, a, heads));
+        norm,
+        List.of(stack, a),
+        () -> new Rotary.NormGradient(stack, queries, keys, rstd, a, heads));
     assertRefused(
-        "qkBias gradient: ", List.of(a), () -> new QkBias.Gradient(a, TensorType.f32(36), heads));
+        "rotary: bias gradient: ",
+        List.of(a),
+        () -> new Rotary.BiasGradient(a, TensorType.f32(36), heads));
     assertRefused(
-        "qkBias gradient: bias f32[35]",
+        "rotary: bias gradient: bias f32[35]",
         List.of(),
-        () -> new QkBias.Gradient(stack, TensorType.f32(35), heads));
+        () -> new Rotary.BiasGradient(stack, TensorType.f32(35), heads));
     var out = g.input("out", TensorType.f32(2, 3, 24));
     var lse = g.input("lse", TensorType.f32(2, 4, 3));
     var attention = "attention gradient: ";

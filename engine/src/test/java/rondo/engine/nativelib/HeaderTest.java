@@ -66,7 +66,7 @@ class HeaderTest {
   @Test
   void everyFunctionOfTheHeaderIsBoundWithItsTypesAndNoOther() throws IOException {
     var declared = declared();
-    var bound = Library.signatures();
+    var bound = Library.bindings();
     assertTrue(declared.size() > 30, "the header was parsed");
     var differences = new ArrayList<String>();
     declared.forEach((name, type) -> {

@@ -68,15 +68,15 @@ final class AttentionSamples {
       new Shape(1, 600, 2, 1, 256)
     };
     for (Shape s : shapes) {
-      cases.add(new Case("attention" + s, t -> attention(t, s, 1, true)));
-      cases.add(new Case("attention without lse" + s, t -> attention(t, s, 1, false)));
-      cases.add(new Case("attention gradient" + s, t -> grad(t, s, 1)));
+      cases.add(Case.typed("attention" + s, t -> attention(t, s, 1, true)));
+      cases.add(Case.typed("attention without lse" + s, t -> attention(t, s, 1, false)));
+      cases.add(Case.typed("attention gradient" + s, t -> grad(t, s, 1)));
     }
     // Scores of several hundred: exponentials must be taken relative to the largest.
     Shape steep = new Shape(1, 19, 2, 1, 16);
-    cases.add(new Case("attention with large scores", t -> attention(t, steep, 12, true)));
+    cases.add(Case.typed("attention with large scores", t -> attention(t, steep, 12, true)));
     for (Shape s : new Shape[] {new Shape(2, 5, 2, 1, 5), new Shape(1, 130, 3, 1, 32)}) {
-      cases.add(new Case("attention before an infinite value" + s, t -> infinite(t, s)));
+      cases.add(Case.typed("attention before an infinite value" + s, t -> infinite(t, s)));
     }
     for (Shape s : new Shape[] {new Shape(1, 3, 2, 1, 4), new Shape(2, 5, 3, 3, 3)}) {
       cases.add(new Case("attention gradient by differences" + s, t -> differences(t, s)));
@@ -84,19 +84,19 @@ final class AttentionSamples {
     int[][] caches = {{1, 1, 1, 1, 4}, {2, 1, 4, 2, 16}, {3, 5, 6, 3, 10}, {2, 33, 3, 1, 64}};
     for (int[] c : caches) {
       Shape s = new Shape(c[0], c[1], c[2], c[3], c[4]);
-      cases.add(new Case("cache append" + s, t -> append(t, s)));
-      cases.add(new Case("cached attention" + s, t -> cached(t, s, 90, false)));
+      cases.add(Case.typed("cache append" + s, t -> append(t, s)));
+      cases.add(Case.typed("cached attention" + s, t -> cached(t, s, 90, false)));
     }
     for (Shape s : new Shape[] {new Shape(3, 5, 6, 3, 10), new Shape(2, 33, 3, 1, 64)}) {
       cases.add(
-          new Case("cached attention before an infinite value" + s, t -> cached(t, s, 90, true)));
+          Case.typed("cached attention before an infinite value" + s, t -> cached(t, s, 90, true)));
     }
     cases.add(
-        new Case(
+        Case.typed(
             "cached attention over 700 slots",
             t -> cached(t, new Shape(2, 1, 4, 2, 32), 700, false)));
     cases.add(
-        new Case(
+        Case.typed(
             "cached attention over 700 wide slots",
             t -> cached(t, new Shape(1, 33, 2, 1, 256), 700, false)));
     cases.add(new Case("cache append refuses a full cache", t -> refuses(t, 3, true)));
@@ -147,8 +147,9 @@ final class AttentionSamples {
     return out;
   }
 
-  /** Through the Jacobian of the softmax, without the saved output. */
-  private static double[] attendGrad(double[] qkv, double[] dout, Shape s, double scale) {
+  /** Through the Jacobian of the softmax, from the saved output as it is stored. */
+  private static double[] attendGrad(
+      double[] qkv, double[] out, double[] dout, Shape s, double scale) {
     double[] dqkv = new double[s.all()];
     for (int b = 0; b < s.batch; b++) {
       for (int h = 0; h < s.heads; h++) {
@@ -161,7 +162,9 @@ final class AttentionSamples {
               dp[j] += dout[s.out(b, t, h) + i] * qkv[s.value(b, j, h) + i];
               dqkv[s.value(b, j, h) + i] += p[j] * dout[s.out(b, t, h) + i];
             }
-            mean += p[j] * dp[j];
+          }
+          for (int i = 0; i < s.dim; i++) {
+            mean += out[s.out(b, t, h) + i] * dout[s.out(b, t, h) + i];
           }
           for (int j = 0; j <= t; j++) {
             double ds = scale * p[j] * (dp[j] - mean);
@@ -179,12 +182,12 @@ final class AttentionSamples {
   // ---- samples
 
   private static void attention(Trial t, Shape s, double std, boolean wantsLse) {
-    check(t, s, t.normal(s.all(), std), std, wantsLse);
+    check(t, s, t.activations(s.all(), std), std, wantsLse);
   }
 
   /** What a later token says reaches no earlier one, even by way of zero times infinity. */
   private static void infinite(Trial t, Shape s) {
-    double[] qkv = t.normal(s.all());
+    double[] qkv = t.activations(s.all());
     for (int b = 0; b < s.batch; b++) {
       qkv[s.value(b, s.time - 1, 0)] = Double.POSITIVE_INFINITY;
     }
@@ -194,49 +197,65 @@ final class AttentionSamples {
   private static void check(Trial t, Shape s, double[] qkv, double std, boolean wantsLse) {
     double[] lse = new double[s.batch * s.heads * s.time];
     double[] expected = attend(qkv, s, s.scale(), lse);
-    MemorySegment out = t.output(s.outs());
+    MemorySegment out = t.result(s.outs());
     MemorySegment sums = wantsLse ? t.output(lse.length) : NONE;
     t.on()
-        .attention(t.input(qkv), s.batch, s.time, s.heads, s.kvHeads, s.dim, s.scale(), out, sums);
-    // An error of a score is relative to its size, and the exponential makes it one of the output.
-    t.expect("out", out, expected, CLOSE * std * std);
-    if (wantsLse) {
-      t.expect("lse", sums, lse, CLOSE);
-    }
-  }
-
-  private static MemorySegment runGrad(Trial t, Shape s, double[] qkv, double[] dout) {
-    double[] lse = new double[s.batch * s.heads * s.time];
-    double[] out = attend(qkv, s, s.scale(), lse);
-    MemorySegment dqkv = t.output(s.all());
-    t.on()
-        .attentionGrad(
-            t.input(qkv),
-            t.input(Trial.rounded(out)),
-            t.input(Trial.rounded(lse)),
-            t.input(dout),
+        .attention(
+            t.type(),
+            t.activation(qkv),
             s.batch,
             s.time,
             s.heads,
             s.kvHeads,
             s.dim,
             s.scale(),
+            out,
+            sums);
+    // An error of a score is relative to its size, and the exponential makes it one of the output.
+    t.expectActivations("out", out, expected, CLOSE * std * std, 2);
+    if (wantsLse) {
+      t.expect("lse", sums, lse, CLOSE);
+    }
+  }
+
+  private static MemorySegment runGrad(
+      Trial t, Shape s, double[] qkv, double[] out, double[] lse, double[] dout) {
+    MemorySegment dqkv = t.result(s.all());
+    t.on()
+        .attentionGrad(
+            t.type(),
+            t.activation(qkv),
+            t.activation(out),
+            t.input(Trial.rounded(lse)),
+            t.activation(dout),
+            s.batch,
+            s.time,
+            s.heads,
+            s.kvHeads,
+            s.dim,
+            s.scale(),
+            t.output(lse.length),
             dqkv);
     return dqkv;
   }
 
   private static void grad(Trial t, Shape s, double std) {
-    double[] qkv = t.normal(s.all(), std);
-    double[] dout = t.normal(s.outs());
-    MemorySegment dqkv = runGrad(t, s, qkv, dout);
-    t.expect("dqkv", dqkv, attendGrad(qkv, dout, s, s.scale()), CLOSE);
+    double[] qkv = t.activations(s.all(), std);
+    double[] dout = t.activations(s.outs());
+    double[] lse = new double[s.batch * s.heads * s.time];
+    double[] out = Trial.rounded(t.type(), attend(qkv, s, s.scale(), lse));
+    MemorySegment dqkv = runGrad(t, s, qkv, out, lse, dout);
+    // The probabilities and their gradients are operands of products.
+    t.expectActivations("dqkv", dqkv, attendGrad(qkv, out, dout, s, s.scale()), CLOSE, 3);
   }
 
   private static void differences(Trial t, Shape s) {
     double[] qkv = t.normal(s.all());
     double[] dout = t.normal(s.outs());
-    MemorySegment dqkv = runGrad(t, s, qkv, dout);
-    double[] unused = new double[s.batch * s.heads * s.time];
+    double[] lse = new double[s.batch * s.heads * s.time];
+    double[] out = attend(qkv, s, s.scale(), lse);
+    MemorySegment dqkv = runGrad(t, s, qkv, out, lse, dout);
+    double[] unused = new double[lse.length];
     double[] expected =
         Trial.differences(qkv, v -> Trial.dot(dout, attend(v, s, s.scale(), unused)));
     t.expect("dqkv", dqkv, expected, CLOSE);
@@ -253,8 +272,8 @@ final class AttentionSamples {
   private static void append(Trial t, Shape s) {
     int capacity = s.time + 7;
     int pair = 2 * s.kvHeads * s.dim;
-    double[] qkv = t.normal(s.all());
-    double[] cache = t.normal(s.batch * capacity * pair);
+    double[] qkv = t.activations(s.all());
+    double[] cache = t.activations(s.batch * capacity * pair);
     int[] starts = starts(t, s, capacity);
     double[] expected = cache.clone();
     for (int b = 0; b < s.batch; b++) {
@@ -263,10 +282,11 @@ final class AttentionSamples {
         System.arraycopy(qkv, s.key(b, i, 0), expected, slot, pair);
       }
     }
-    MemorySegment memory = t.state(cache);
+    MemorySegment memory = t.changing(cache);
     t.on()
         .cacheAppend(
-            t.input(qkv),
+            t.type(),
+            t.activation(qkv),
             t.input(starts),
             s.batch,
             s.time,
@@ -275,13 +295,13 @@ final class AttentionSamples {
             s.dim,
             capacity,
             memory);
-    t.expect("cache", memory, expected, 0);
+    t.expect("cache", memory, t.type(), expected, 0);
   }
 
   private static void cached(Trial t, Shape s, int capacity, boolean infinite) {
     int half = s.kvHeads * s.dim;
-    double[] qkv = t.normal(s.all());
-    double[] cache = t.normal(s.batch * capacity * 2 * half);
+    double[] qkv = t.activations(s.all());
+    double[] cache = t.activations(s.batch * capacity * 2 * half);
     int[] starts = starts(t, s, capacity);
     double[] expected = new double[s.outs()];
     for (int b = 0; b < s.batch; b++) {
@@ -323,11 +343,12 @@ final class AttentionSamples {
         }
       }
     }
-    MemorySegment out = t.output(s.outs());
+    MemorySegment out = t.result(s.outs());
     t.on()
         .cachedAttention(
-            t.input(qkv),
-            t.input(cache),
+            t.type(),
+            t.activation(qkv),
+            t.activation(cache),
             t.input(starts),
             s.batch,
             s.time,
@@ -337,7 +358,7 @@ final class AttentionSamples {
             capacity,
             s.scale(),
             out);
-    t.expect("out", out, expected, CLOSE);
+    t.expectActivations("out", out, expected, CLOSE, 2);
   }
 
   private static void refuses(Trial t, int start, boolean append) {
@@ -349,8 +370,10 @@ final class AttentionSamples {
     MemorySegment out = t.output(s.outs());
     t.expectRefusal(
         append
-            ? () -> t.on().cacheAppend(qkv, starts, 2, 2, 1, 1, s.dim, capacity, cache)
+            ? () -> t.on().cacheAppend(Trial.F32, qkv, starts, 2, 2, 1, 1, s.dim, capacity, cache)
             : () ->
-                t.on().cachedAttention(qkv, cache, starts, 2, 2, 1, 1, s.dim, capacity, 1, out));
+                t.on()
+                    .cachedAttention(
+                        Trial.F32, qkv, cache, starts, 2, 2, 1, 1, s.dim, capacity, 1, out));
   }
 }

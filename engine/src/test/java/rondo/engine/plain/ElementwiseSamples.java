@@ -2,6 +2,7 @@ package rondo.engine.plain;
 
 import static rondo.engine.plain.Trial.BF16;
 import static rondo.engine.plain.Trial.F32;
+import static rondo.engine.plain.Trial.I64;
 
 import java.lang.foreign.MemorySegment;
 import java.util.stream.IntStream;
@@ -19,23 +20,29 @@ final class ElementwiseSamples {
     for (int n : new int[] {1, 7, 64, 4099}) {
       cases.add(new Case("copy of " + n, t -> copy(t, n)));
       cases.add(new Case("zero of " + n, t -> zero(t, n)));
-      cases.add(new Case("add of " + n, t -> add(t, n, 0)));
-      cases.add(new Case("add of " + n + " into a", t -> add(t, n, 1)));
-      cases.add(new Case("add of " + n + " into b", t -> add(t, n, 2)));
-      cases.add(new Case("scale of " + n, t -> scale(t, n, false)));
-      cases.add(new Case("scale of " + n + " in place", t -> scale(t, n, true)));
+      cases.add(Case.typed("add of " + n, t -> add(t, n, 0)));
+      cases.add(Case.typed("add of " + n + " into a", t -> add(t, n, 1)));
+      cases.add(Case.typed("add of " + n + " into b", t -> add(t, n, 2)));
+      cases.add(Case.typed("scale of " + n, t -> scale(t, n, false)));
+      cases.add(Case.typed("scale of " + n + " in place", t -> scale(t, n, true)));
       cases.add(new Case("cast of " + n + " to bf16", t -> toBf16(t, t.normal(n))));
     }
     cases.add(new Case("cast of corner values to bf16", t -> toBf16(t, corners())));
     cases.add(new Case("cast of every bf16 to f32", ElementwiseSamples::fromBf16));
+    for (int n : new int[] {1, 7, 4099, 100_003}) {
+      for (int at : new int[] {-1, 0, n / 2, n - 1}) {
+        String which = "first of " + n + (at < 0 ? ", all finite" : ", not finite at " + at);
+        cases.add(Case.typed(which, t -> firstNonfinite(t, n, at)));
+      }
+    }
     int[][] shapes = {{1, 1}, {1, 64}, {3, 5}, {7, 33}, {5, 130}, {1, 1031}};
     for (int[] s : shapes) {
       String shape = s[0] + " x " + s[1];
-      cases.add(new Case("gated silu " + shape, t -> gatedSilu(t, s[0], s[1], 1)));
-      cases.add(new Case("gated silu gradient " + shape, t -> gatedSiluGrad(t, s[0], s[1], 1)));
+      cases.add(Case.typed("gated silu " + shape, t -> gatedSilu(t, s[0], s[1], 1)));
+      cases.add(Case.typed("gated silu gradient " + shape, t -> gatedSiluGrad(t, s[0], s[1], 1)));
     }
-    cases.add(new Case("gated silu of large values", t -> gatedSilu(t, 3, 17, 60)));
-    cases.add(new Case("gated silu gradient of large values", t -> gatedSiluGrad(t, 3, 17, 60)));
+    cases.add(Case.typed("gated silu of large values", t -> gatedSilu(t, 3, 17, 60)));
+    cases.add(Case.typed("gated silu gradient of large values", t -> gatedSiluGrad(t, 3, 17, 60)));
     cases.add(new Case("gated silu gradient by differences", ElementwiseSamples::differences));
     return cases.build();
   }
@@ -54,22 +61,22 @@ final class ElementwiseSamples {
   }
 
   private static void add(Trial t, int n, int place) {
-    double[] a = t.normal(n);
-    double[] b = t.normal(n);
-    MemorySegment first = place == 1 ? t.state(a) : t.input(a);
-    MemorySegment second = place == 2 ? t.state(b) : t.input(b);
-    MemorySegment out = place == 1 ? first : place == 2 ? second : t.output(n);
-    t.on().add(first, second, n, out);
-    t.expect("out", out, Trial.rounded(Trial.plus(a, b)), EXACT);
+    double[] a = t.activations(n);
+    double[] b = t.activations(n);
+    MemorySegment first = place == 1 ? t.changing(a) : t.activation(a);
+    MemorySegment second = place == 2 ? t.changing(b) : t.activation(b);
+    MemorySegment out = place == 1 ? first : place == 2 ? second : t.result(n);
+    t.on().add(t.type(), first, second, n, out);
+    t.expect("out", out, t.type(), Trial.rounded(t.type(), Trial.plus(a, b)), EXACT);
   }
 
   private static void scale(Trial t, int n, boolean inPlace) {
-    double[] x = t.normal(n);
+    double[] x = t.activations(n);
     float factor = -1.7f;
-    MemorySegment in = inPlace ? t.state(x) : t.input(x);
-    MemorySegment out = inPlace ? in : t.output(n);
-    t.on().scale(in, factor, n, out);
-    t.expect("out", out, Trial.rounded(Trial.times(factor, x)), EXACT);
+    MemorySegment in = inPlace ? t.changing(x) : t.activation(x);
+    MemorySegment out = inPlace ? in : t.result(n);
+    t.on().scale(t.type(), in, factor, n, out);
+    t.expect("out", out, t.type(), Trial.rounded(t.type(), Trial.times(factor, x)), EXACT);
   }
 
   /** Ties both ways, signs of zero, subnormals, the largest finite values, infinities and NaNs. */
@@ -122,6 +129,18 @@ final class ElementwiseSamples {
     t.expect("out", out, x, EXACT);
   }
 
+  /** From {@code at} on every third value is infinite or no number. */
+  private static void firstNonfinite(Trial t, int n, int at) {
+    double[] x = t.activations(n);
+    double[] bad = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY};
+    for (int i = at; at >= 0 && i < n; i += 3) {
+      x[i] = bad[i / 3 % 3];
+    }
+    MemorySegment out = t.output(1, I64);
+    t.on().firstNonfinite(t.type(), t.activation(x), n, out);
+    t.expect("out", out, I64, new double[] {at}, EXACT);
+  }
+
   private static double[] silu(double[] x, int rows, int width) {
     double[] y = new double[rows * width];
     for (int r = 0; r < rows; r++) {
@@ -150,18 +169,18 @@ final class ElementwiseSamples {
   }
 
   private static void gatedSilu(Trial t, int rows, int width, double std) {
-    double[] x = t.normal(rows * 2 * width, std);
-    MemorySegment y = t.output(rows * width);
-    t.on().gatedSilu(t.input(x), rows, width, y);
-    t.expect("y", y, silu(x, rows, width), CLOSE);
+    double[] x = t.activations(rows * 2 * width, std);
+    MemorySegment y = t.result(rows * width);
+    t.on().gatedSilu(t.type(), t.activation(x), rows, width, y);
+    t.expectActivations("y", y, silu(x, rows, width), CLOSE);
   }
 
   private static void gatedSiluGrad(Trial t, int rows, int width, double std) {
-    double[] x = t.normal(rows * 2 * width, std);
-    double[] dy = t.normal(rows * width);
-    MemorySegment dx = t.output(rows * 2 * width);
-    t.on().gatedSiluGrad(t.input(x), t.input(dy), rows, width, dx);
-    t.expect("dx", dx, siluGrad(x, dy, rows, width), CLOSE);
+    double[] x = t.activations(rows * 2 * width, std);
+    double[] dy = t.activations(rows * width);
+    MemorySegment dx = t.result(rows * 2 * width);
+    t.on().gatedSiluGrad(t.type(), t.activation(x), t.activation(dy), rows, width, dx);
+    t.expectActivations("dx", dx, siluGrad(x, dy, rows, width), CLOSE);
   }
 
   private static void differences(Trial t) {
@@ -170,7 +189,7 @@ final class ElementwiseSamples {
     double[] x = t.normal(rows * 2 * width);
     double[] dy = t.normal(rows * width);
     MemorySegment dx = t.output(rows * 2 * width);
-    t.on().gatedSiluGrad(t.input(x), t.input(dy), rows, width, dx);
+    t.on().gatedSiluGrad(F32, t.input(x), t.input(dy), rows, width, dx);
     double[] expected = Trial.differences(x, v -> Trial.dot(dy, silu(v, rows, width)));
     t.expect("dx", dx, expected, CLOSE);
   }

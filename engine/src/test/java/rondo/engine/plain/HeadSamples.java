@@ -53,20 +53,21 @@ final class HeadSamples {
     for (Shape s : shapes) {
       for (String variant : new String[] {"", " in place"}) {
         boolean inPlace = !variant.isEmpty();
-        cases.add(new Case("bias" + s + variant, t -> bias(t, s, inPlace)));
-        cases.add(new Case("query-key norm" + s + variant, t -> norm(t, s, inPlace)));
-        cases.add(new Case("query-key norm gradient" + s + variant, t -> normGrad(t, s, inPlace)));
+        cases.add(Case.typed("rotary with bias" + s + variant, t -> bias(t, s, inPlace)));
+        cases.add(Case.typed("rotary with gains" + s + variant, t -> norm(t, s, inPlace)));
+        cases.add(
+            Case.typed("query-key norm gradient" + s + variant, t -> normGrad(t, s, inPlace)));
         for (int flags = 0; flags < 4; flags++) {
           boolean interleaved = flags % 2 == 1;
           boolean inverse = flags / 2 == 1;
           String kind = (interleaved ? " interleaved" : " halves") + (inverse ? " inverse" : "");
           cases.add(
-              new Case(
+              Case.typed(
                   "rotary" + kind + s + variant, t -> rotary(t, s, interleaved, inverse, inPlace)));
         }
       }
-      cases.add(new Case("bias gradient" + s, t -> biasGrad(t, s, 0)));
-      cases.add(new Case("bias gradient added" + s, t -> biasGrad(t, s, 1)));
+      cases.add(Case.typed("bias gradient" + s, t -> biasGrad(t, s, 0)));
+      cases.add(Case.typed("bias gradient added" + s, t -> biasGrad(t, s, 1)));
     }
     Shape small = new Shape(3, 2, 1, 4);
     cases.add(new Case("bias gradient by differences", t -> biasDifferences(t, small)));
@@ -75,6 +76,7 @@ final class HeadSamples {
     cases.add(
         new Case(
             "rotary gradient by differences, interleaved", t -> rotaryDifferences(t, small, true)));
+    cases.add(new Case("rotary refuses a bias and gains", t -> refusesTogether(t, small)));
     cases.add(new Case("rotary refuses a position of -1", t -> refuses(t, -1)));
     cases.add(new Case("rotary refuses a position past the table", t -> refuses(t, 8)));
     return cases.build();
@@ -93,16 +95,37 @@ final class HeadSamples {
   }
 
   private static void bias(Trial t, Shape s, boolean inPlace) {
-    double[] qkv = t.normal(s.all());
+    double[] qkv = t.activations(s.all());
     double[] bias = t.normal(s.changed());
-    MemorySegment in = inPlace ? t.state(qkv) : t.input(qkv);
-    MemorySegment out = inPlace ? in : t.output(s.all());
-    t.on().qkBias(in, t.input(bias), s.rows, s.heads, s.kvHeads, s.dim, out);
-    t.expect("out", out, Trial.rounded(biased(qkv, bias, s)), 0);
+    double[] table = table(t.normal(TABLE_ROWS * s.dim / 2));
+    int[] positions = t.below(TABLE_ROWS, s.rows);
+    MemorySegment in = inPlace ? t.changing(qkv) : t.activation(qkv);
+    MemorySegment out = inPlace ? in : t.result(s.all());
+    t.on()
+        .rotary(
+            t.type(),
+            in,
+            t.input(bias),
+            NONE,
+            NONE,
+            0,
+            t.input(positions),
+            t.input(table),
+            TABLE_ROWS,
+            s.rows,
+            s.heads,
+            s.kvHeads,
+            s.dim,
+            0,
+            0,
+            out,
+            NONE);
+    double[] expected = rotated(biased(qkv, bias, s), positions, table, s, false, false);
+    t.expectActivations("out", out, expected, 1e-6);
   }
 
   private static void biasGrad(Trial t, Shape s, int accumulate) {
-    double[] dout = t.normal(s.all());
+    double[] dout = t.activations(s.all());
     double[] before = t.normal(s.changed());
     double[] expected = accumulate == 1 ? before.clone() : new double[s.changed()];
     for (int r = 0; r < s.rows; r++) {
@@ -111,7 +134,9 @@ final class HeadSamples {
       }
     }
     MemorySegment dbias = accumulate == 1 ? t.state(before) : t.output(s.changed());
-    t.on().qkBiasGrad(t.input(dout), s.rows, s.heads, s.kvHeads, s.dim, accumulate, dbias);
+    t.on()
+        .qkBiasGrad(
+            t.type(), t.activation(dout), s.rows, s.heads, s.kvHeads, s.dim, accumulate, dbias);
     t.expect("dbias", dbias, expected, CLOSE);
   }
 
@@ -120,7 +145,7 @@ final class HeadSamples {
     double[] dout = t.normal(s.all());
     double[] bias = t.normal(s.changed());
     MemorySegment dbias = t.output(s.changed());
-    t.on().qkBiasGrad(t.input(dout), s.rows, s.heads, s.kvHeads, s.dim, 0, dbias);
+    t.on().qkBiasGrad(Trial.F32, t.input(dout), s.rows, s.heads, s.kvHeads, s.dim, 0, dbias);
     double[] expected = Trial.differences(bias, v -> Trial.dot(dout, biased(qkv, v, s)));
     t.expect("dbias", dbias, expected, CLOSE);
   }
@@ -165,16 +190,35 @@ final class HeadSamples {
   }
 
   private static void norm(Trial t, Shape s, boolean inPlace) {
-    double[] qkv = t.normal(s.all());
+    double[] qkv = t.activations(s.all());
     double[] qGain = t.normal(s.queries());
     double[] kGain = t.normal(s.keys());
-    MemorySegment in = inPlace ? t.state(qkv) : t.input(qkv);
-    MemorySegment out = inPlace ? in : t.output(s.all());
+    double[] table = table(t.normal(TABLE_ROWS * s.dim / 2));
+    int[] positions = t.below(TABLE_ROWS, s.rows);
+    MemorySegment in = inPlace ? t.changing(qkv) : t.activation(qkv);
+    MemorySegment out = inPlace ? in : t.result(s.all());
     MemorySegment rstd = inPlace ? NONE : t.output(2 * s.rows);
     t.on()
-        .qkNorm(
-            in, t.input(qGain), t.input(kGain), EPS, s.rows, s.heads, s.kvHeads, s.dim, out, rstd);
-    t.expect("out", out, normed(qkv, qGain, kGain, s), CLOSE);
+        .rotary(
+            t.type(),
+            in,
+            NONE,
+            t.input(qGain),
+            t.input(kGain),
+            EPS,
+            t.input(positions),
+            t.input(table),
+            TABLE_ROWS,
+            s.rows,
+            s.heads,
+            s.kvHeads,
+            s.dim,
+            1,
+            0,
+            out,
+            rstd);
+    double[] expected = rotated(normed(qkv, qGain, kGain, s), positions, table, s, true, false);
+    t.expectActivations("out", out, expected, CLOSE);
     if (!inPlace) {
       t.expect("rstd", rstd, scales(qkv, s), CLOSE);
     }
@@ -183,10 +227,10 @@ final class HeadSamples {
   private static void normGrad(Trial t, Shape s, boolean inPlace) {
     int q = s.queries();
     int c = s.changed();
-    double[] qkv = t.normal(s.all());
+    double[] qkv = t.activations(s.all());
     double[] qGain = t.normal(q);
     double[] kGain = t.normal(s.keys());
-    double[] dout = t.normal(s.all());
+    double[] dout = t.activations(s.all());
     double[] rstd = Trial.rounded(scales(qkv, s));
     double[] qScales = new double[s.rows];
     double[] kScales = new double[s.rows];
@@ -209,13 +253,14 @@ final class HeadSamples {
     setColumns(
         expected, s, q, c, NormSamples.normGrad(keys, kGain, kScales, dk, s.rows, c - q, dkGain));
     for (int wanted = 0; wanted < 2; wanted++) {
-      MemorySegment slope = inPlace ? t.state(dout) : t.input(dout);
-      MemorySegment dqkv = inPlace ? slope : t.output(s.all());
+      MemorySegment slope = inPlace ? t.changing(dout) : t.activation(dout);
+      MemorySegment dqkv = inPlace ? slope : t.result(s.all());
       MemorySegment qOut = wanted == 0 ? NONE : inPlace ? t.state(qBefore) : t.output(q);
       MemorySegment kOut = wanted == 0 ? NONE : inPlace ? t.state(kBefore) : t.output(s.keys());
       t.on()
           .qkNormGrad(
-              t.input(qkv),
+              t.type(),
+              t.activation(qkv),
               t.input(qGain),
               t.input(kGain),
               t.input(rstd),
@@ -228,7 +273,7 @@ final class HeadSamples {
               inPlace ? 1 : 0,
               qOut,
               kOut);
-      t.expect("dqkv", dqkv, expected, CLOSE);
+      t.expectActivations("dqkv", dqkv, expected, CLOSE);
       if (wanted == 1) {
         t.expect("dq_gain", qOut, dqGain, CLOSE);
         t.expect("dk_gain", kOut, dkGain, CLOSE);
@@ -247,6 +292,7 @@ final class HeadSamples {
     MemorySegment dkGain = t.output(s.keys());
     t.on()
         .qkNormGrad(
+            Trial.F32,
             t.input(qkv),
             t.input(qGain),
             t.input(kGain),
@@ -320,14 +366,19 @@ final class HeadSamples {
 
   private static void rotary(
       Trial t, Shape s, boolean interleaved, boolean inverse, boolean inPlace) {
-    double[] qkv = t.normal(s.all());
+    double[] qkv = t.activations(s.all());
     double[] table = table(t.normal(TABLE_ROWS * s.dim / 2));
     int[] positions = t.below(TABLE_ROWS, s.rows);
-    MemorySegment in = inPlace ? t.state(qkv) : t.input(qkv);
-    MemorySegment out = inPlace ? in : t.output(s.all());
+    MemorySegment in = inPlace ? t.changing(qkv) : t.activation(qkv);
+    MemorySegment out = inPlace ? in : t.result(s.all());
     t.on()
         .rotary(
+            t.type(),
             in,
+            NONE,
+            NONE,
+            NONE,
+            0,
             t.input(positions),
             t.input(table),
             TABLE_ROWS,
@@ -337,8 +388,9 @@ final class HeadSamples {
             s.dim,
             interleaved ? 1 : 0,
             inverse ? 1 : 0,
-            out);
-    t.expect("out", out, rotated(qkv, positions, table, s, interleaved, inverse), 1e-6);
+            out,
+            NONE);
+    t.expectActivations("out", out, rotated(qkv, positions, table, s, interleaved, inverse), 1e-6);
   }
 
   private static void rotaryDifferences(Trial t, Shape s, boolean interleaved) {
@@ -348,7 +400,12 @@ final class HeadSamples {
     MemorySegment out = t.output(s.all());
     t.on()
         .rotary(
+            Trial.F32,
             t.input(dout),
+            NONE,
+            NONE,
+            NONE,
+            0,
             t.input(positions),
             t.input(table),
             TABLE_ROWS,
@@ -358,7 +415,8 @@ final class HeadSamples {
             s.dim,
             interleaved ? 1 : 0,
             1,
-            out);
+            out,
+            NONE);
     double[] expected =
         Trial.differences(
             t.normal(s.all()),
@@ -371,11 +429,39 @@ final class HeadSamples {
     int[] positions = new int[3];
     Arrays.fill(positions, 2);
     positions[2] = position;
+    refuses(t, s, positions, NONE, NONE);
+  }
+
+  private static void refusesTogether(Trial t, Shape s) {
+    MemorySegment bias = t.input(t.normal(s.changed()));
+    refuses(t, s, new int[s.rows], bias, t.input(t.normal(s.queries())));
+  }
+
+  private static void refuses(
+      Trial t, Shape s, int[] positions, MemorySegment bias, MemorySegment gain) {
     MemorySegment in = t.input(t.normal(s.all()));
     MemorySegment rows = t.input(positions);
     MemorySegment table = t.input(table(t.normal(TABLE_ROWS * s.dim / 2)));
     MemorySegment out = t.output(s.all());
-    t.expectRefusal(
-        () -> t.on().rotary(in, rows, table, TABLE_ROWS, s.rows, 1, 1, s.dim, 0, 0, out));
+    t.expectRefusal(() ->
+        t.on()
+            .rotary(
+                Trial.F32,
+                in,
+                bias,
+                gain,
+                gain,
+                EPS,
+                rows,
+                table,
+                TABLE_ROWS,
+                s.rows,
+                s.heads,
+                s.kvHeads,
+                s.dim,
+                0,
+                0,
+                out,
+                NONE));
   }
 }

@@ -38,14 +38,14 @@ final class LossSamples {
       new Shape(70, 33, 257, 32)
     };
     for (Shape s : shapes) {
-      cases.add(new Case("cross-entropy" + s, t -> loss(t, s, 1, true, true, 0)));
-      cases.add(new Case("cross-entropy, added" + s, t -> loss(t, s, 0.25f, true, true, 1)));
-      cases.add(new Case("cross-entropy, loss alone" + s, t -> loss(t, s, 1, false, false, 0)));
-      cases.add(new Case("cross-entropy, dx alone" + s, t -> loss(t, s, -2, true, false, 0)));
-      cases.add(new Case("cross-entropy, dhead alone" + s, t -> loss(t, s, 1, false, true, 0)));
+      cases.add(Case.typed("cross-entropy" + s, t -> loss(t, s, 1, true, true, 0)));
+      cases.add(Case.typed("cross-entropy, added" + s, t -> loss(t, s, 0.25f, true, true, 1)));
+      cases.add(Case.typed("cross-entropy, loss alone" + s, t -> loss(t, s, 1, false, false, 0)));
+      cases.add(Case.typed("cross-entropy, dx alone" + s, t -> loss(t, s, -2, true, false, 0)));
+      cases.add(Case.typed("cross-entropy, dhead alone" + s, t -> loss(t, s, 1, false, true, 0)));
     }
-    cases.add(new Case("cross-entropy with every row ignored", LossSamples::allIgnored));
-    cases.add(new Case("cross-entropy of large logits", LossSamples::largeLogits));
+    cases.add(Case.typed("cross-entropy with every row ignored", LossSamples::allIgnored));
+    cases.add(Case.typed("cross-entropy of large logits", LossSamples::largeLogits));
     cases.add(new Case("cross-entropy gradient by differences", LossSamples::differences));
     cases.add(new Case("cross-entropy refuses a target of vocab", t -> refuses(t, 5)));
     cases.add(new Case("cross-entropy refuses a target of -1", t -> refuses(t, -1)));
@@ -177,8 +177,8 @@ final class LossSamples {
 
   private static void loss(
       Trial t, Shape s, float gradScale, boolean wantsX, boolean wantsHead, int accumulate) {
-    double[] x = t.normal(s.rows * s.width);
-    double[] head = t.normal(s.vocab * s.width);
+    double[] x = t.activations(s.rows * s.width);
+    double[] head = t.activations(s.vocab * s.width);
     double[] targets = targets(t, s);
     double[] before = t.normal(s.vocab * s.width);
     double[] dx = new double[x.length];
@@ -191,14 +191,15 @@ final class LossSamples {
     }
     double counted = Arrays.stream(targets).filter(target -> target != IGNORED).count();
     MemorySegment out = t.output(2);
-    MemorySegment xOut = wantsX ? t.output(x.length) : NONE;
+    MemorySegment xOut = wantsX ? t.result(x.length) : NONE;
     MemorySegment headOut =
         !wantsHead ? NONE : accumulate == 1 ? t.state(before) : t.output(head.length);
     MemorySegment scratch = t.output(s.chunk * s.vocab);
     t.on()
         .linearCrossEntropy(
-            t.input(x),
-            t.input(head),
+            t.type(),
+            t.activation(x),
+            t.activation(head),
             t.input(integers(targets)),
             s.rows,
             s.width,
@@ -212,40 +213,43 @@ final class LossSamples {
             headOut);
     t.expect("loss", out, new double[] {expected, counted}, CLOSE);
     if (wantsX) {
-      t.expect("dx", xOut, dx, CLOSE);
+      t.expectActivations("dx", xOut, dx, CLOSE, 2);
     }
     if (wantsHead) {
-      t.expect("dhead", headOut, dhead, CLOSE);
+      t.expectSums("dhead", headOut, dhead, CLOSE, 1);
     }
   }
 
   private static void allIgnored(Trial t) {
     Shape s = new Shape(3, 4, 5, 2);
     MemorySegment out = t.output(2);
-    MemorySegment dx = t.output(12);
+    MemorySegment dx = t.result(12);
     MemorySegment dhead = t.output(20);
-    MemorySegment x = t.input(t.normal(12));
-    MemorySegment head = t.input(t.normal(20));
+    MemorySegment x = t.activation(t.activations(12));
+    MemorySegment head = t.activation(t.activations(20));
     MemorySegment targets = t.input(IGNORED, IGNORED, IGNORED);
     MemorySegment scratch = t.output(10);
-    t.on().linearCrossEntropy(x, head, targets, 3, 4, 5, s.chunk, 1, scratch, out, dx, 0, dhead);
+    t.on()
+        .linearCrossEntropy(
+            t.type(), x, head, targets, 3, 4, 5, s.chunk, 1, scratch, out, dx, 0, dhead);
     t.expect("loss", out, new double[2], 0);
-    t.expect("dx", dx, new double[12], 0);
+    t.expect("dx", dx, t.type(), new double[12], 0);
     t.expect("dhead", dhead, new double[20], 0);
   }
 
   private static void largeLogits(Trial t) {
     Shape s = new Shape(6, 8, 40, 4);
-    double[] x = t.normal(s.rows * s.width, 20);
-    double[] head = t.normal(s.vocab * s.width, 10);
+    double[] x = t.activations(s.rows * s.width, 20);
+    double[] head = t.activations(s.vocab * s.width, 10);
     double[] targets = targets(t, s);
     double expected = meanLoss(x, head, targets, s, new double[0], new double[0]);
     MemorySegment out = t.output(2);
     MemorySegment scratch = t.output(s.chunk * s.vocab);
     t.on()
         .linearCrossEntropy(
-            t.input(x),
-            t.input(head),
+            t.type(),
+            t.activation(x),
+            t.activation(head),
             t.input(integers(targets)),
             s.rows,
             s.width,
@@ -273,6 +277,7 @@ final class LossSamples {
     MemorySegment scratch = t.output(s.chunk * s.vocab);
     t.on()
         .linearCrossEntropy(
+            Trial.F32,
             t.input(x),
             t.input(head),
             t.input(integers(targets)),
@@ -305,6 +310,8 @@ final class LossSamples {
     MemorySegment scratch = t.output(10);
     MemorySegment out = t.output(2);
     t.expectRefusal(() ->
-        t.on().linearCrossEntropy(x, head, targets, 2, 3, 5, 2, 1, scratch, out, NONE, 0, NONE));
+        t.on()
+            .linearCrossEntropy(
+                Trial.F32, x, head, targets, 2, 3, 5, 2, 1, scratch, out, NONE, 0, NONE));
   }
 }

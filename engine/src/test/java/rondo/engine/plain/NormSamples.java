@@ -19,9 +19,9 @@ final class NormSamples {
       String shape = " " + s[0] + " x " + s[1];
       for (String variant : new String[] {"", " in place"}) {
         boolean inPlace = !variant.isEmpty();
-        cases.add(new Case("norm" + shape + variant, t -> norm(t, s[0], s[1], inPlace)));
+        cases.add(Case.typed("norm" + shape + variant, t -> norm(t, s[0], s[1], inPlace)));
         cases.add(
-            new Case(
+            Case.typed(
                 "norm of a sum, not kept" + shape + variant,
                 t -> normOfUnkeptSum(t, s[0], s[1], inPlace)));
       }
@@ -29,19 +29,19 @@ final class NormSamples {
         int where = place;
         String variant = new String[] {"", " sum in x", " sum in residual"}[place];
         cases.add(
-            new Case("norm of a sum" + shape + variant, t -> normOfSum(t, s[0], s[1], where)));
+            Case.typed("norm of a sum" + shape + variant, t -> normOfSum(t, s[0], s[1], where)));
         String gradVariant = new String[] {"", " dx in dy", " dx in carry"}[place];
         cases.add(
-            new Case(
+            Case.typed(
                 "norm gradient with carry" + shape + gradVariant,
                 t -> gradWithCarry(t, s[0], s[1], where)));
       }
       // Of one element alone the gradient is nothing but the rounding of two equal terms.
       if (s[1] > 1) {
-        cases.add(new Case("norm gradient" + shape, t -> grad(t, s[0], s[1])));
+        cases.add(Case.typed("norm gradient" + shape, t -> grad(t, s[0], s[1])));
       }
     }
-    cases.add(new Case("norm of zeros is zero", NormSamples::zeros));
+    cases.add(Case.typed("norm of zeros is zero", NormSamples::zeros));
     cases.add(new Case("norm gradient by differences 1 x 3", t -> differences(t, 1, 3)));
     cases.add(new Case("norm gradient by differences 5 x 7", t -> differences(t, 5, 7)));
     return cases.build();
@@ -93,65 +93,67 @@ final class NormSamples {
   // ---- samples
 
   private static void norm(Trial t, int rows, int width, boolean inPlace) {
-    double[] x = t.normal(rows * width);
+    double[] x = t.activations(rows * width);
     double[] gain = t.normal(width);
-    MemorySegment in = inPlace ? t.state(x) : t.input(x);
-    MemorySegment y = inPlace ? in : t.output(rows * width);
+    MemorySegment in = inPlace ? t.changing(x) : t.activation(x);
+    MemorySegment y = inPlace ? in : t.result(rows * width);
     MemorySegment scales = t.output(rows);
-    t.on().rmsNorm(in, NONE, t.input(gain), EPS, rows, width, NONE, y, scales);
-    t.expect("y", y, normed(x, gain, rows, width, EPS), CLOSE);
+    t.on().rmsNorm(t.type(), in, NONE, t.input(gain), EPS, rows, width, NONE, y, scales);
+    t.expectActivations("y", y, normed(x, gain, rows, width, EPS), CLOSE);
     t.expect("rstd", scales, rstd(x, rows, width, EPS), CLOSE);
   }
 
   private static void normOfUnkeptSum(Trial t, int rows, int width, boolean inPlace) {
-    double[] x = t.normal(rows * width);
-    double[] residual = t.normal(rows * width);
+    double[] x = t.activations(rows * width);
+    double[] residual = t.activations(rows * width);
     double[] gain = t.normal(width);
-    MemorySegment second = inPlace ? t.state(residual) : t.input(residual);
-    MemorySegment y = inPlace ? second : t.output(rows * width);
-    t.on().rmsNorm(t.input(x), second, t.input(gain), EPS, rows, width, NONE, y, NONE);
-    t.expect("y", y, normed(Trial.plus(x, residual), gain, rows, width, EPS), CLOSE);
+    MemorySegment second = inPlace ? t.changing(residual) : t.activation(residual);
+    MemorySegment y = inPlace ? second : t.result(rows * width);
+    t.on()
+        .rmsNorm(t.type(), t.activation(x), second, t.input(gain), EPS, rows, width, NONE, y, NONE);
+    t.expectActivations("y", y, normed(Trial.plus(x, residual), gain, rows, width, EPS), CLOSE, 2);
   }
 
   private static void normOfSum(Trial t, int rows, int width, int place) {
-    double[] x = t.normal(rows * width);
-    double[] residual = t.normal(rows * width);
+    double[] x = t.activations(rows * width);
+    double[] residual = t.activations(rows * width);
     double[] gain = t.normal(width);
-    double[] both = Trial.rounded(Trial.plus(x, residual));
-    MemorySegment first = place == 1 ? t.state(x) : t.input(x);
-    MemorySegment second = place == 2 ? t.state(residual) : t.input(residual);
-    MemorySegment sum = place == 1 ? first : place == 2 ? second : t.output(rows * width);
-    MemorySegment y = t.output(rows * width);
+    double[] both = Trial.rounded(t.type(), Trial.plus(x, residual));
+    MemorySegment first = place == 1 ? t.changing(x) : t.activation(x);
+    MemorySegment second = place == 2 ? t.changing(residual) : t.activation(residual);
+    MemorySegment sum = place == 1 ? first : place == 2 ? second : t.result(rows * width);
+    MemorySegment y = t.result(rows * width);
     MemorySegment scales = t.output(rows);
-    t.on().rmsNorm(first, second, t.input(gain), EPS, rows, width, sum, y, scales);
-    t.expect("sum", sum, both, 0);
-    t.expect("y", y, normed(both, gain, rows, width, EPS), CLOSE);
-    t.expect("rstd", scales, rstd(both, rows, width, EPS), CLOSE);
+    t.on().rmsNorm(t.type(), first, second, t.input(gain), EPS, rows, width, sum, y, scales);
+    t.expect("sum", sum, t.type(), both, 0);
+    t.expectActivations("y", y, normed(both, gain, rows, width, EPS), CLOSE, 2);
+    t.expectSums("rstd", scales, rstd(both, rows, width, EPS), CLOSE, 1);
   }
 
   private static void grad(Trial t, int rows, int width) {
-    double[] x = t.normal(rows * width);
+    double[] x = t.activations(rows * width);
     double[] gain = t.normal(width);
-    double[] dy = t.normal(rows * width);
+    double[] dy = t.activations(rows * width);
     double[] scales = Trial.rounded(rstd(x, rows, width, EPS));
     double[] expected = new double[width];
     double[] dx = normGrad(x, gain, scales, dy, rows, width, expected);
     for (int wanted = 0; wanted < 2; wanted++) {
-      MemorySegment out = t.output(rows * width);
+      MemorySegment out = t.result(rows * width);
       MemorySegment dgain = wanted == 1 ? t.output(width) : NONE;
       t.on()
           .rmsNormGrad(
-              t.input(x),
+              t.type(),
+              t.activation(x),
               t.input(gain),
               t.input(scales),
-              t.input(dy),
+              t.activation(dy),
               NONE,
               rows,
               width,
               out,
               0,
               dgain);
-      t.expect("dx", out, dx, CLOSE);
+      t.expectActivations("dx", out, dx, CLOSE);
       if (wanted == 1) {
         t.expect("dgain", dgain, expected, CLOSE);
       }
@@ -159,33 +161,43 @@ final class NormSamples {
   }
 
   private static void gradWithCarry(Trial t, int rows, int width, int place) {
-    double[] x = t.normal(rows * width);
+    double[] x = t.activations(rows * width);
     double[] gain = t.normal(width);
-    double[] dy = t.normal(rows * width);
-    double[] carry = t.normal(rows * width);
+    double[] dy = t.activations(rows * width);
+    double[] carry = t.activations(rows * width);
     double[] before = t.normal(width);
     double[] scales = Trial.rounded(rstd(x, rows, width, EPS));
     double[] expected = before.clone();
     double[] dx = Trial.plus(carry, normGrad(x, gain, scales, dy, rows, width, expected));
-    MemorySegment slope = place == 1 ? t.state(dy) : t.input(dy);
-    MemorySegment carried = place == 2 ? t.state(carry) : t.input(carry);
-    MemorySegment out = place == 1 ? slope : place == 2 ? carried : t.output(rows * width);
+    MemorySegment slope = place == 1 ? t.changing(dy) : t.activation(dy);
+    MemorySegment carried = place == 2 ? t.changing(carry) : t.activation(carry);
+    MemorySegment out = place == 1 ? slope : place == 2 ? carried : t.result(rows * width);
     MemorySegment dgain = t.state(before);
     t.on()
         .rmsNormGrad(
-            t.input(x), t.input(gain), t.input(scales), slope, carried, rows, width, out, 1, dgain);
-    t.expect("dx", out, dx, CLOSE);
+            t.type(),
+            t.activation(x),
+            t.input(gain),
+            t.input(scales),
+            slope,
+            carried,
+            rows,
+            width,
+            out,
+            1,
+            dgain);
+    t.expectActivations("dx", out, dx, CLOSE);
     t.expect("dgain", dgain, expected, CLOSE);
   }
 
   private static void zeros(Trial t) {
-    MemorySegment y = t.output(10);
+    MemorySegment y = t.result(10);
     MemorySegment scales = t.output(2);
-    MemorySegment x = t.input(new double[10]);
-    t.on().rmsNorm(x, NONE, t.input(t.normal(5)), EPS, 2, 5, NONE, y, scales);
+    MemorySegment x = t.activation(new double[10]);
+    t.on().rmsNorm(t.type(), x, NONE, t.input(t.normal(5)), EPS, 2, 5, NONE, y, scales);
     double large = 1 / Math.sqrt(EPS);
     t.expect("rstd", scales, new double[] {large, large}, CLOSE);
-    for (double value : t.values(y, Trial.F32)) {
+    for (double value : t.values(y, t.type())) {
       // Either sign of zero.
       if (value != 0) {
         throw new AssertionError("norm of zeros is " + value);
@@ -202,6 +214,7 @@ final class NormSamples {
     MemorySegment dgain = t.output(width);
     t.on()
         .rmsNormGrad(
+            Trial.F32,
             t.input(x),
             t.input(gain),
             t.input(Trial.rounded(scales)),

@@ -23,6 +23,8 @@ final class Trial {
   static final int BF16 = 1;
   static final int I32 = 2;
   static final int I64 = 3;
+  static final int I8 = 4;
+  static final int E4M3 = 5;
 
   static final MemorySegment NONE = MemorySegment.NULL;
 
@@ -34,8 +36,9 @@ final class Trial {
 
   private final String name;
   private final long seed;
-  private final OperationSamples.Target target;
-  private final Arena host;
+  private final Functions functions;
+  private final Arena arena;
+  private final int type;
   private final int shift;
   private final Random random;
   private final List<Buffer> buffers = new ArrayList<>();
@@ -48,17 +51,28 @@ final class Trial {
     }
   }
 
-  Trial(String name, long seed, OperationSamples.Target target, Arena host, int shift) {
+  /**
+   * @param arena of all memory, of the device and of the host
+   * @param type of the activations
+   * @param shift elements by which all memory is off its alignment
+   */
+  Trial(String name, long seed, Functions functions, Arena arena, int type, int shift) {
     this.name = name;
     this.seed = seed;
-    this.target = target;
-    this.host = host;
+    this.functions = functions;
+    this.arena = arena;
+    this.type = type;
     this.shift = shift;
     this.random = new Random(seed * 31 + name.hashCode());
   }
 
   Functions on() {
-    return target.functions();
+    return functions;
+  }
+
+  /** Of the activations. */
+  int type() {
+    return type;
   }
 
   // ---- inputs: doubles that the element type holds exactly
@@ -78,13 +92,16 @@ final class Trial {
 
   /** Normal values that the type holds exactly. */
   double[] normalOf(int type, int count) {
-    double[] values = normal(count);
-    if (type == BF16) {
-      for (int i = 0; i < count; i++) {
-        values[i] = nearestBf16((float) values[i]);
-      }
-    }
-    return values;
+    return rounded(type, normal(count));
+  }
+
+  /** Normal values that the type of the activations holds exactly. */
+  double[] activations(int count) {
+    return activations(count, 1);
+  }
+
+  double[] activations(int count, double std) {
+    return rounded(type, normal(count, std));
   }
 
   double[] positive(int count) {
@@ -128,6 +145,21 @@ final class Trial {
     return place(bytes, size(I64), true);
   }
 
+  /** Constant activations. */
+  MemorySegment activation(double[] values) {
+    return input(values, type);
+  }
+
+  /** Activations that are read and written. */
+  MemorySegment changing(double[] values) {
+    return state(values, type);
+  }
+
+  /** Activations to be written, full of NaN before. */
+  MemorySegment result(int count) {
+    return output(count, type);
+  }
+
   /** Memory that is read and written. */
   MemorySegment state(double[] values) {
     return state(values, F32);
@@ -143,24 +175,21 @@ final class Trial {
   }
 
   MemorySegment output(int count, int type) {
-    double[] values = new double[count];
-    Arrays.fill(values, Double.NaN);
-    return state(values, type);
+    byte[] content = new byte[count * size(type)];
+    Arrays.fill(content, (byte) 0xff);
+    return place(bytes(content), size(type), false);
   }
 
   private MemorySegment place(ByteBuffer content, int elementSize, boolean constant) {
     int before = GUARD + shift * elementSize;
     int size = content.capacity();
     int total = before + size + GUARD;
-    MemorySegment base = target.allocate(total);
-    MemorySegment memory =
-        base.byteSize() == 0
-            ? MemorySegment.ofAddress(base.address() + before)
-            : base.asSlice(before, size);
+    MemorySegment base = functions.allocate(total, arena);
+    MemorySegment memory = base.asSlice(before, size);
     byte[] all = new byte[total];
     Arrays.fill(all, CANARY);
     content.get(0, all, before, size);
-    MemorySegment staged = host.allocate(total, 64);
+    MemorySegment staged = arena.allocate(total, 64);
     MemorySegment.copy(all, 0, staged, ValueLayout.JAVA_BYTE, 0, total);
     on().copy(staged, base, total);
     buffers.add(new Buffer(base, memory, before, content, constant));
@@ -169,9 +198,9 @@ final class Trial {
 
   private byte[] fetch(Buffer buffer) {
     int total = buffer.before + buffer.size() + GUARD;
-    MemorySegment staged = host.allocate(total, 64);
+    MemorySegment staged = arena.allocate(total, 64);
     on().copy(buffer.base, staged, total);
-    target.synchronize();
+    functions.synchronize();
     return staged.toArray(ValueLayout.JAVA_BYTE);
   }
 
@@ -202,6 +231,46 @@ final class Trial {
    * rounding of sums behaves; an expected NaN marks an element that must not be written.
    */
   void expect(String what, MemorySegment memory, int type, double[] expected, double tolerance) {
+    expect(what, memory, type, expected, tolerance, tolerance);
+  }
+
+  /**
+   * Activations that an operation rounds {@code roundings} times on their way, counting
+   * intermediate activations that it stores or that its products take, such as probabilities. Each
+   * changes a term of a result by at most 2^-9 of the term, and a result is of the size of its
+   * terms, the output's rms, or itself. Everything else is done in f32, within {@code tolerance}.
+   */
+  void expectActivations(
+      String what, MemorySegment memory, double[] expected, double tolerance, int roundings) {
+    if (type == F32) {
+      expect(what, memory, expected, tolerance);
+    } else {
+      double rest = tolerance + (roundings - 1) * 0x1p-8;
+      expect(what, memory, BF16, expected, tolerance + roundings * 0x1p-8, rest);
+    }
+  }
+
+  /** Activations that are computed in f32 and then rounded. */
+  void expectActivations(String what, MemorySegment memory, double[] expected, double tolerance) {
+    expectActivations(what, memory, expected, tolerance, 1);
+  }
+
+  /**
+   * f32 sums of products of activations that were rounded {@code roundings} times on their way; see
+   * {@link #expectActivations}.
+   */
+  void expectSums(
+      String what, MemorySegment memory, double[] expected, double tolerance, int roundings) {
+    expect(what, memory, expected, type == F32 ? tolerance : tolerance + roundings * 0x1p-8);
+  }
+
+  private void expect(
+      String what,
+      MemorySegment memory,
+      int type,
+      double[] expected,
+      double ofItself,
+      double ofAll) {
     double[] actual = values(memory, type);
     if (actual.length != expected.length) {
       fail(name + ": " + what + " has " + actual.length + ", expected " + expected.length);
@@ -216,7 +285,7 @@ final class Trial {
     }
     double rms = Math.sqrt(squares / Math.max(1, finite));
     for (int i = 0; i < expected.length; i++) {
-      double allowed = tolerance * (Math.abs(expected[i]) + rms + FLOOR);
+      double allowed = ofItself * Math.abs(expected[i]) + ofAll * (rms + FLOOR);
       boolean same =
           Double.compare(actual[i], expected[i]) == 0
               || Math.abs(actual[i] - expected[i]) <= allowed;
@@ -248,7 +317,7 @@ final class Trial {
             RuntimeException.class,
             () -> {
               call.run();
-              target.synchronize();
+              functions.synchronize();
             },
             name);
     assertTrue(
@@ -320,6 +389,13 @@ final class Trial {
     return Arrays.stream(a).map(value -> factor * value).toArray();
   }
 
+  /** As memory of a type holds it. */
+  static double[] rounded(int type, double[] a) {
+    return type == BF16
+        ? Arrays.stream(a).map(value -> nearestBf16((float) value)).toArray()
+        : rounded(a);
+  }
+
   static double[] rounded(double[] a) {
     return Arrays.stream(a).map(value -> (float) value).toArray();
   }
@@ -340,7 +416,12 @@ final class Trial {
   }
 
   private static int size(int type) {
-    return type == BF16 ? 2 : type == I64 ? 8 : 4;
+    return switch (type) {
+      case I8, E4M3 -> 1;
+      case BF16 -> 2;
+      case I64 -> 8;
+      default -> 4;
+    };
   }
 
   private static ByteBuffer bytes(byte[] content) {
@@ -354,6 +435,7 @@ final class Trial {
         case F32 -> bytes.putFloat((float) value);
         case BF16 -> bytes.putShort((short) (Float.floatToRawIntBits((float) value) >>> 16));
         case I32 -> bytes.putInt((int) value);
+        case I8, E4M3 -> bytes.put((byte) value);
         default -> throw new AssertionError("type " + type);
       }
     }
@@ -368,6 +450,8 @@ final class Trial {
           switch (type) {
             case F32 -> bytes.getFloat();
             case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
+            case I64 -> bytes.getLong();
+            case I8, E4M3 -> bytes.get();
             default -> throw new AssertionError("type " + type);
           };
     }
