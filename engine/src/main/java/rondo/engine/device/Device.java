@@ -3,12 +3,14 @@ package rondo.engine.device;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import rondo.engine.graph.Bf16;
 import rondo.engine.graph.DType;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
@@ -101,6 +103,11 @@ public final class Device implements AutoCloseable {
     return passedOver;
   }
 
+  /** Whether activations may be bf16: not on a processor's own library. */
+  public boolean hasBf16() {
+    return !(functions instanceof Library) || !host;
+  }
+
   public int threads() {
     return threads;
   }
@@ -154,7 +161,19 @@ public final class Device implements AutoCloseable {
     functions.synchronize();
   }
 
+  /** To f32, or to bf16 rounded to the nearest. */
   public void write(Buffer to, float... values) {
+    if (to.dtype() == DType.BF16) {
+      sized(to, DType.BF16, values.length);
+      fill(
+          to,
+          memory -> {
+            for (int i = 0; i < values.length; i++) {
+              memory.setAtIndex(JAVA_SHORT, i, Bf16.narrow(values[i]));
+            }
+          });
+      return;
+    }
     var memory = sized(to, DType.F32, values.length);
     if (host) {
       MemorySegment.copy(values, 0, memory, JAVA_FLOAT, 0, values.length);
@@ -215,8 +234,17 @@ public final class Device implements AutoCloseable {
     return copy;
   }
 
+  /** Of f32, or of bf16 widened. */
   public float[] floats(Buffer from) {
-    return read(from).toArray(JAVA_FLOAT);
+    var memory = read(from);
+    if (from.dtype() != DType.BF16) {
+      return memory.toArray(JAVA_FLOAT);
+    }
+    var values = new float[Math.toIntExact(from.type().shape().size())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Bf16.widen(memory.getAtIndex(JAVA_SHORT, i));
+    }
+    return values;
   }
 
   /**
