@@ -11,7 +11,7 @@
 
 enum { DEPTH = 4096, GROUP = 16, CHUNK_ELEMENTS = 65536, ROWS = 8 };
 
-_Static_assert(DEPTH <= RONDO_THREAD_SCRATCH, "widened weights fit");
+_Static_assert((int) DEPTH <= (int) RONDO_THREAD_SCRATCH, "widened weights fit");
 
 struct quantize {
     const float *w;

@@ -23,6 +23,7 @@ import rondo.nn.depth.Keep;
  *   --parts a,b       of limits, products, kernels, decode-kernels, train, decode (all)
  *   --presets a,b     of tinyllama-4-8-4, llama3.2-4-6-4, olmo2-4-6-4, huginn   (all; train: the first)
  *   --types a,b       of the activations of kernels: bf16, f32               (both)
+ *   --precision P     of train and decode: bf16, or f32                      (bf16; f32 on a cpu)
  *   --tiny yes        toy shapes, to test the code anywhere                  (no)
  *   --batch N         rows of 1024 tokens, of kernels and of training        (8)
  *   --frozen, --tracked N, --keep state|all   of the training step           (24, 8, state)
@@ -38,8 +39,8 @@ import rondo.nn.depth.Keep;
 public final class Main {
   private static final Set<String> OPTIONS =
       Set.of(
-          "device", "parts", "presets", "types", "tiny", "batch", "frozen", "tracked", "keep",
-          "rounds", "seconds", "limit", "contender", "out");
+          "device", "parts", "presets", "types", "precision", "tiny", "batch", "frozen", "tracked",
+          "keep", "rounds", "seconds", "limit", "contender", "out");
 
   private Main() {}
 
@@ -129,16 +130,18 @@ public final class Main {
       List<String> parts,
       List<Preset> presets,
       boolean tiny) {
+    var otherwise = name.equals("cpu") ? "f32" : "bf16";
+    var type = DType.valueOf(options.text("precision", otherwise).toUpperCase(Locale.ROOT));
     try (var device = Devices.open(name, 0)) {
       if (parts.contains("decode")) {
-        presets.forEach(p -> DecodeFigures.measure(lab, device, p, tiny));
+        presets.forEach(p -> DecodeFigures.measure(lab, device, p, type, tiny));
       }
       if (parts.contains("train")) {
         var depth = new Depth(options.count("frozen", 24), options.count("tracked", 8));
         var keep = Keep.valueOf(options.text("keep", "state").toUpperCase(Locale.ROOT));
         boolean all = !options.text("presets", "").isEmpty();
         for (var p : all ? presets : presets.subList(0, 1)) {
-          TrainFigures.measure(lab, device, p, options.count("batch", 8), depth, keep);
+          TrainFigures.measure(lab, device, p, options.count("batch", 8), depth, keep, type);
         }
       }
     }

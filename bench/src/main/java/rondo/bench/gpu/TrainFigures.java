@@ -4,8 +4,10 @@ import java.util.SplittableRandom;
 import rondo.bench.StepConfig;
 import rondo.engine.device.Device;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.nn.RecurrentModel;
 import rondo.nn.Weights;
+import rondo.nn.WorkingWeights;
 import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
@@ -19,6 +21,7 @@ import rondo.optim.Optimizer;
 final class TrainFigures implements AutoCloseable {
   private final Device device;
   private final Weights weights;
+  private final WorkingWeights working;
   private final Region gradients;
   private final Region moments;
   private final Region state;
@@ -28,21 +31,22 @@ final class TrainFigures implements AutoCloseable {
   private final Depth depth;
   private long done;
 
-  private TrainFigures(Device device, Preset p, int batch, Depth depth, Keep keep) {
+  private TrainFigures(Device device, Preset p, int batch, Depth depth, Keep keep, DType type) {
     this.device = device;
     this.depth = depth;
     var model = RecurrentModel.of(p.model());
     weights = Weights.allocate(model, device);
     RandomWeights.fill(weights, device);
+    working = new WorkingWeights(weights, type);
     var layout = weights.layout();
-    var plan = new DepthPlan(model, batch, p.time(), depth.tracked(), keep, true, 1);
+    var plan = new DepthPlan(model, batch, p.time(), depth.tracked(), keep, true, 1, type);
     var update = Optimizer.plan(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
     gradients = device.allocate("gradients", layout.bytes());
     moments = device.allocate("optimizer", update.stateBytes());
     state = device.allocate("state", plan.stateBytes());
     long most = Math.max(plan.workspaceBytes(), update.program().workspaceBytes());
     workspace = device.allocate("workspace", most);
-    step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
+    step = new DepthStep(device, plan, working, gradients, state, workspace);
     optimizer =
         new Optimizer(
             device,
@@ -70,12 +74,14 @@ final class TrainFigures implements AutoCloseable {
     step.run(depth, done);
     if (update) {
       optimizer.update(done, 1);
+      working.refresh();
     }
     done++;
   }
 
   /** Both figures of one preset, in tokens. */
-  static void measure(Lab lab, Device device, Preset p, int batch, Depth depth, Keep keep) {
+  static void measure(
+      Lab lab, Device device, Preset p, int batch, Depth depth, Keep keep, DType type) {
     double tokens = (double) batch * p.time();
     var subject =
         "step %d x %d, %d + %d recurrences, keep %s"
@@ -87,11 +93,11 @@ final class TrainFigures implements AutoCloseable {
                 keep == Keep.ALL ? "all" : "state");
     var alone =
         new Lab.Subject(
-            "train", p.name(), subject + ", no update", "f32", tokens, Figure.Work.TOKENS);
+            "train", p.name(), subject + ", no update", type.toString(), tokens, Figure.Work.TOKENS);
     var whole =
         new Lab.Subject(
-            "train", p.name(), subject + ", with update", "f32", tokens, Figure.Work.TOKENS);
-    try (var run = new TrainFigures(device, p, batch, depth, keep)) {
+            "train", p.name(), subject + ", with update", type.toString(), tokens, Figure.Work.TOKENS);
+    try (var run = new TrainFigures(device, p, batch, depth, keep, type)) {
       lab.whole(alone, null, device, () -> run.run(false));
       lab.whole(whole, null, device, () -> run.run(true));
     } catch (RuntimeException e) {
@@ -106,6 +112,7 @@ final class TrainFigures implements AutoCloseable {
     state.close();
     moments.close();
     gradients.close();
+    working.close();
     weights.close();
   }
 }

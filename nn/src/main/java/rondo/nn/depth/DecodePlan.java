@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.stream.Stream;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.Embedding;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
 import rondo.engine.graph.TensorType;
-import rondo.engine.graph.TruncatedNormal;
 import rondo.nn.Caches;
 import rondo.nn.Positions;
 import rondo.nn.RecurrentModel;
@@ -56,6 +56,7 @@ public final class DecodePlan {
    * @param capacity most tokens of a sequence
    * @param recurrences how often the core runs
    * @param randomState whether a token's state begins as noise, else as zeros
+   * @param activations f32 or bf16
    */
   public DecodePlan(
       RecurrentModel model,
@@ -63,7 +64,8 @@ public final class DecodePlan {
       int time,
       int capacity,
       int recurrences,
-      boolean randomState) {
+      boolean randomState,
+      DType activations) {
     if (time < 1 || capacity < time || recurrences < 1) {
       throw new IllegalArgumentException(
           "decode: %d new tokens of at most %d, %d recurrences"
@@ -75,29 +77,29 @@ public final class DecodePlan {
     this.capacity = capacity;
     this.recurrences = recurrences;
     this.randomState = randomState;
-    state = TensorType.f32(batch, time, model.config().block().width());
+    state = TensorType.of(activations, batch, time, model.config().block().width());
 
-    var t = new Trace();
+    var t = new Trace(activations);
     tokens = t.input("tokens", TensorType.i32(batch, time));
     var positions = positions(t);
     prelude =
         stage("prelude", t, List.of(tokens), positions, model.injection(t, tokens, positions));
 
-    t = new Trace();
+    t = new Trace(activations);
     coreState = t.input("state", state);
     coreInjection = t.input("injection", state);
     positions = positions(t);
     var next = model.recur(t, coreState, coreInjection, positions);
     core = stage("core", t, List.of(coreState, coreInjection), positions, next);
 
-    t = new Trace();
+    t = new Trace(activations);
     codaState = t.input("state", state);
     positions = positions(t);
     var features = model.features(t, codaState, positions);
     var logits = t.graph().add(MatMul.linear(features, t.parameter(model.head())));
     coda = stage("coda", t, List.of(codaState), positions, logits);
 
-    t = new Trace();
+    t = new Trace(activations);
     noiseKey = t.input("noise key", TensorType.i64(2));
     float std = (float) model.config().stateStd();
     noise = t.graph().add(new TruncatedNormal(noiseKey, state.shape(), std, 3));

@@ -10,8 +10,8 @@ import rondo.engine.device.Device;
 import rondo.engine.device.Executable;
 import rondo.engine.device.Region;
 import rondo.engine.graph.Tensor;
-import rondo.engine.weights.ParameterLayout;
 import rondo.nn.Positions;
+import rondo.nn.WorkingWeights;
 
 /**
  * A few new tokens of each sequence through a recurrent model with caches: the prelude once, the
@@ -35,6 +35,7 @@ public final class DecodeStep {
   /**
    * Binds a plan.
    *
+   * @param weights of the activations that were planned
    * @param caches region of at least {@code plan.cacheBytes()}; steps of one batch, capacity and
    *     depth share it, such as one that reads prompts and one that decodes
    * @param memory region of at least {@code plan.stateBytes()}
@@ -43,8 +44,7 @@ public final class DecodeStep {
   public DecodeStep(
       Device device,
       DecodePlan plan,
-      ParameterLayout layout,
-      Region weights,
+      WorkingWeights weights,
       Region caches,
       Region memory,
       Region workspace) {
@@ -64,7 +64,7 @@ public final class DecodeStep {
     var block = plan.model.config().block();
     device.write(table, Positions.table(block.rope(), plan.capacity, block.headDim()));
 
-    var b = bindings(plan.prelude, layout, weights, table);
+    var b = bindings(plan.prelude, weights, table);
     b.put(plan.tokens, tokens);
     b.put(plan.prelude.output(), injection);
     putCaches(b, plan.prelude, slots.prelude, kept);
@@ -74,7 +74,7 @@ public final class DecodeStep {
         device.bind(
             plan.noiseProgram, Map.of(plan.noiseKey, noiseKey, plan.noise, state), workspace);
 
-    b = bindings(plan.core, layout, weights, table);
+    b = bindings(plan.core, weights, table);
     b.put(plan.coreInjection, injection);
     b.put(plan.coreState, state);
     b.put(plan.core.output(), state);
@@ -83,7 +83,7 @@ public final class DecodeStep {
       core.add(device.bind(plan.core.program(), b, workspace));
     }
 
-    b = bindings(plan.coda, layout, weights, table);
+    b = bindings(plan.coda, weights, table);
     b.put(plan.codaState, state);
     b.put(plan.coda.output(), logits);
     putCaches(b, plan.coda, slots.coda, kept);
@@ -91,8 +91,8 @@ public final class DecodeStep {
   }
 
   private Map<Tensor, Buffer> bindings(
-      DecodePlan.Stage stage, ParameterLayout layout, Region weights, Buffer table) {
-    var b = new HashMap<>(stage.trace().bind(layout, weights));
+      DecodePlan.Stage stage, WorkingWeights weights, Buffer table) {
+    var b = new HashMap<>(weights.bind(stage.trace()));
     b.put(stage.positions().positions(), positions);
     b.put(stage.positions().table(), table);
     b.put(stage.caches().start(), start);

@@ -11,10 +11,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import rondo.engine.device.Device;
+import rondo.engine.graph.DType;
 import rondo.nn.Golden;
 import rondo.nn.RecurrentModel;
 import rondo.nn.WeightFiles;
 import rondo.nn.Weights;
+import rondo.nn.WorkingWeights;
 import rondo.nn.checkpoint.SafetensorsFile;
 
 /** Decoding with caches against the reference's logits for whole sequences. */
@@ -70,17 +72,18 @@ class DecodeStepTest {
     int vocabulary = model.config().vocabulary();
     var all = new float[batch * time * vocabulary];
     int capacity = time + 3; // slots behind the last row must not be seen
-    var any = new DecodePlan(model, batch, 1, capacity, 3, false);
-    try (var caches = device.allocate("caches", any.cacheBytes())) {
+    var any = new DecodePlan(model, batch, 1, capacity, 3, false, DType.F32);
+    try (var working = new WorkingWeights(weights, DType.F32);
+        var caches = device.allocate("caches", any.cacheBytes())) {
       int at = 0;
       for (int n : cut) {
-        var plan = new DecodePlan(model, batch, n, capacity, 3, false);
+        var plan = new DecodePlan(model, batch, n, capacity, 3, false, DType.F32);
         assertEquals(any.cacheBytes(), plan.cacheBytes());
         try (var memory = device.allocate("step", plan.stateBytes());
             var workspace = device.allocate("workspace", plan.workspaceBytes())) {
           var step =
               new DecodeStep(
-                  device, plan, weights.layout(), weights.region(), caches, memory, workspace);
+                  device, plan, working, caches, memory, workspace);
           var first = new int[batch];
           Arrays.fill(first, at);
           step.at(first);
@@ -109,13 +112,14 @@ class DecodeStepTest {
     var folder = folder("llama-retrofit");
     try (var device = Device.plain();
         var weights = WeightFiles.load(folder, device)) {
-      var plan = new DecodePlan((RecurrentModel) weights.model(), 2, 1, 4, 2, true);
-      try (var caches = device.allocate("caches", plan.cacheBytes());
+      var plan = new DecodePlan((RecurrentModel) weights.model(), 2, 1, 4, 2, true, DType.F32);
+      try (var working = new WorkingWeights(weights, DType.F32);
+          var caches = device.allocate("caches", plan.cacheBytes());
           var memory = device.allocate("step", plan.stateBytes());
           var workspace = device.allocate("workspace", plan.workspaceBytes())) {
         var step =
             new DecodeStep(
-                device, plan, weights.layout(), weights.region(), caches, memory, workspace);
+                device, plan, working, caches, memory, workspace);
         step.at(3, 0);
         step.run(7);
         for (float x : device.floats(step.logits())) {
@@ -126,7 +130,7 @@ class DecodeStepTest {
       }
       assertThrows(
           IllegalArgumentException.class,
-          () -> new DecodePlan((RecurrentModel) weights.model(), 2, 5, 4, 2, true));
+          () -> new DecodePlan((RecurrentModel) weights.model(), 2, 5, 4, 2, true, DType.F32));
     }
   }
 }
