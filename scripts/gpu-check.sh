@@ -128,10 +128,10 @@ if wanted facts; then
     facts() {
         echo "commit $commit"
         uname -srm
-        "$rondo" devices
+        timeout 20 "$rondo" devices
         if [ "$gpu" = yes ]; then
-            nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total,clocks.sm,clocks.max.sm,clocks.mem,clocks.max.mem,power.limit,persistence_mode,ecc.mode.current --format=csv
-            nvidia-smi -q -d CLOCK,POWER
+            timeout 10 nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total,clocks.sm,clocks.max.sm,clocks.mem,clocks.max.mem,power.limit,persistence_mode,ecc.mode.current --format=csv
+            timeout 10 nvidia-smi -q -d CLOCK,POWER
         fi
     }
     start=$SECONDS
@@ -157,7 +157,7 @@ if wanted tests; then
     scan=""
     for folder in $tests; do scan=$scan:$folder; done
     classes='^rondo\..*(GpuFunctions|Gradients|ProgramProperties|Bind|Vectors|Golden.*|DecodeStep|Forward)Test$'
-    run tests "$(limit 90)" "$java" "${flags[@]}" -Xmx3g "-Drondo.gpu=$device" "-Drondo.shared=$shared" \
+    run tests "$(limit 80)" "$java" "${flags[@]}" -Xmx3g "-Drondo.gpu=$device" "-Drondo.shared=$shared" \
         -cp "$junit$scan:$program" org.junit.platform.console.ConsoleLauncher execute --scan-classpath="${scan#:}" \
         --include-classname="$classes" --details=summary --disable-banner --reports-dir="$out/junit"
     count() { sed -n "s/^\[ *\([0-9]*\) tests $1.*/\1/p" "$out/tests.log" | tail -n 1; }
@@ -178,7 +178,7 @@ for tool in memcheck racecheck initcheck synccheck; do
     elif ! command -v compute-sanitizer >/dev/null; then
         result "$tool" skipped 0 "compute-sanitizer is not on the PATH; it is part of the CUDA toolkit"
     else
-        run "$tool" "$(limit 35)" compute-sanitizer --tool "$tool" --error-exitcode 9 "$native/test_cuda"
+        run "$tool" "$(limit 30)" compute-sanitizer --tool "$tool" --error-exitcode 9 "$native/test_cuda"
         passed=$(grep -c '^  [a-z_]* *ok ' "$out/$tool.log")
         errors=$(sed -n 's/^=* *ERROR SUMMARY: //p' "$out/$tool.log" | tail -n 1)
         if grep -q '^=* *\(Invalid\|Error\|Uninitialized\|Barrier error\|Race reported\)' "$out/$tool.log"; then
@@ -199,15 +199,15 @@ bench() { # FILE SECONDS OPTION…
     if [ "$status" = 0 ] && ! grep -q '"rounds"' "$out/$file.json"; then status=1; fi
     verdict "$file" "$(measured "$out/$file.json")"
 }
-if wanted kernels; then bench kernels "$(limit 110)" --parts limits,products,kernels,decode-kernels; fi
+if wanted kernels; then bench kernels "$(limit 100)" --parts limits,products,kernels,decode-kernels; fi
 if wanted own; then
-    RONDO_CUBLASLT=none bench own "$(limit 30)" --parts limits,products --types bf16 --contender "Rondo, own product"
+    RONDO_CUBLASLT=none bench own "$(limit 25)" --parts limits,products --types bf16 --contender "Rondo, own product"
 fi
-if wanted steps; then bench steps "$(limit 90)" --parts limits,decode,train; fi
+if wanted steps; then bench steps "$(limit 80)" --parts limits,decode,train; fi
 
 if wanted jmh; then
     if [ "$tiny" = yes ]; then turns=(-f 0 -wi 1 -i 1 -w 100ms -r 100ms); else turns=(-f 1 -wi 2 -i 3 -w 300ms -r 500ms); fi
-    run jmh "$(limit 40)" "$java" "${flags[@]}" -cp "$benchmarks" org.openjdk.jmh.Main 'rondo.bench.jmh.(Launch|Graph)Benchmark' \
+    run jmh "$(limit 30)" "$java" "${flags[@]}" -cp "$benchmarks" org.openjdk.jmh.Main 'rondo.bench.jmh.(Launch|Graph)Benchmark' \
         -p "device=$device" "${turns[@]}" -foe false -rf json -rff "$out/jmh.json"
     verdict jmh "$(grep -c '"benchmark"' "$out/jmh.json" 2>/dev/null || echo 0) benchmarks"
 fi
@@ -216,7 +216,7 @@ if wanted peers; then
     if ! "$python" -c 'import torch' 2>/dev/null; then
         result peers skipped 0 "$python has no PyTorch (--python PROGRAM)"
     else
-        seconds=$(limit 140) on=$device
+        seconds=$(limit 130) on=$device
         [ "$device" = emulated ] && on=cpu
         options=(--device "$on" --limit $((seconds > 20 ? seconds - 15 : seconds)) --out "$out/peers.json")
         [ "$tiny" = no ] || options+=(--tiny --batch 2 --frozen 2 --tracked 2 --rounds 2 --seconds 0.002 --modes eager --presets tiny-llama)

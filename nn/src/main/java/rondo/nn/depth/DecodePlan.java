@@ -101,8 +101,7 @@ public final class DecodePlan {
 
     t = new Trace(activations);
     noiseKey = t.input("noise key", TensorType.i64(2));
-    float std = (float) model.config().stateStd();
-    noise = t.graph().add(new TruncatedNormal(noiseKey, state.shape(), std, 3));
+    noise = model.noise(t, noiseKey, state.shape());
     noiseProgram = Program.slice("noise", t.graph(), List.of(noiseKey), List.of(noise), List.of());
   }
 

@@ -67,12 +67,20 @@ public final class Main {
       measured.into(node);
       root.withArray("figures").add(node);
     } catch (LinkageError | RuntimeException e) {
-      var reason = String.valueOf(e.getMessage()).lines().filter(l -> !l.isBlank()).toList();
-      var line = e.getClass().getSimpleName() + ": " + String.join(" ", reason);
-      node.put("reason", line.substring(0, Math.min(300, line.length())));
+      node.put("reason", e.getClass().getSimpleName() + ": " + reason(e));
       root.withArray("skipped").add(node);
       System.out.println("skipped: " + subject + ": " + node.get("reason").asString());
     }
+  }
+
+  /** JCuda's message is a page, in which one line names the library that is missing. */
+  private static String reason(Throwable e) {
+    var lines = String.valueOf(e.getMessage()).lines().filter(l -> !l.isBlank()).toList();
+    return lines.stream()
+        .filter(l -> l.contains("cannot open shared object file"))
+        .findFirst()
+        .orElse(lines.getFirst())
+        .strip();
   }
 
   private static void launches(ObjectNode figure) {
