@@ -78,6 +78,15 @@ flags=(--enable-native-access=ALL-UNNAMED -Djava.awt.headless=true)
 gpu=no
 if [ "$device" = cuda ] && nvidia-smi >/dev/null 2>&1; then gpu=yes; fi
 
+# cuBLASLt is looked for beside the driver and in the toolkit; PyTorch brings one of its own, which serves where these have none.
+if [ "$gpu" = yes ] && [ -z "${RONDO_CUBLASLT:-}" ] && ! ldconfig -p | grep -q 'libcublasLt\.so\.1[23]' \
+    && ! ls "${CUDA_PATH:-/usr/local/cuda}"/lib64/libcublasLt.so.1[23] >/dev/null 2>&1; then
+    found=$("$python" -c 'import glob, sys
+for p in sys.path:
+    for f in sorted(glob.glob(p + "/nvidia/*/lib/libcublasLt.so.1[23]")): print(f); raise SystemExit' 2>/dev/null)
+    if [ -n "$found" ]; then export RONDO_CUBLASLT=$found; fi
+fi
+
 fact() { # NAME VALUE: for the report
     printf '%s\t%s\n' "$1" "$(printf %s "$2" | tr '\t\n' '  ')" >>"$out/facts.tsv"
 }
@@ -192,9 +201,7 @@ bench() { # FILE SECONDS OPTION…
 }
 if wanted kernels; then bench kernels "$(limit 100)" --parts limits,products,kernels,decode-kernels; fi
 if wanted own; then
-    export RONDO_CUBLASLT=none
-    bench own "$(limit 25)" --parts limits,products --types bf16 --contender "Rondo, own product"
-    unset RONDO_CUBLASLT
+    RONDO_CUBLASLT=none bench own "$(limit 25)" --parts limits,products --types bf16 --contender "Rondo, own product"
 fi
 if wanted steps; then bench steps "$(limit 80)" --parts limits,decode,train; fi
 

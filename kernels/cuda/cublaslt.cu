@@ -31,21 +31,13 @@ struct Heuristic {
 static_assert(sizeof(Heuristic) == 96, "cublasLtMatmulHeuristicResult_t");
 enum : int {
     STATUS_SUCCESS = 0,
-    TYPE_F32 = 0,
-    TYPE_BF16 = 14,
+    TYPE_F32 = 0, TYPE_BF16 = 14,
     COMPUTE_F32 = 68,
-    OPERATION_PLAIN = 0,
-    OPERATION_TRANSPOSED = 1,
-    MATMUL_TRANSPOSE_A = 3,
-    MATMUL_TRANSPOSE_B = 4,
-    LAYOUT_BATCH_COUNT = 5,
-    LAYOUT_BATCH_OFFSET = 6,
-    PREFERENCE_WORKSPACE = 1,
-    PREFERENCE_REDUCTIONS = 3,
-    PREFERENCE_ALIGNMENT_A = 5,
-    PREFERENCE_ALIGNMENT_B = 6,
-    PREFERENCE_ALIGNMENT_C = 7,
-    PREFERENCE_ALIGNMENT_D = 8,
+    OPERATION_PLAIN = 0, OPERATION_TRANSPOSED = 1,
+    MATMUL_TRANSPOSE_A = 3, MATMUL_TRANSPOSE_B = 4,
+    LAYOUT_BATCH_COUNT = 5, LAYOUT_BATCH_OFFSET = 6,
+    PREFERENCE_WORKSPACE = 1, PREFERENCE_REDUCTIONS = 3,
+    PREFERENCE_ALIGNMENT_A = 5, PREFERENCE_ALIGNMENT_B = 6, PREFERENCE_ALIGNMENT_C = 7, PREFERENCE_ALIGNMENT_D = 8,
     REDUCTION_COMPUTE_TYPE = 2
 };
 
@@ -120,9 +112,9 @@ struct Library {
         const char *toolkit = getenv("CUDA_PATH");
         if (toolkit && strlen(toolkit) < 200) snprintf(folder, sizeof(folder), "%s/lib64/", toolkit);
         for (const char *where : {"", static_cast<const char *>(folder), "/usr/local/cuda/lib64/"})
-            for (const char *name : {"libcublasLt.so.13", "libcublasLt.so.12"}) {
+            for (const char *file : {"libcublasLt.so.13", "libcublasLt.so.12"}) {
                 char path[320];
-                snprintf(path, sizeof(path), "%s%s", where, name);
+                snprintf(path, sizeof(path), "%s%s", where, file);
                 if (open(path)) return;
             }
         trouble[0] = 0;
@@ -232,7 +224,8 @@ static bool prepare(Cublaslt *lt, Plan &plan)
     const Library &l = library();
     const Key &key = plan.key;
     if (key.batch > INT32_MAX) return false;
-    int32_t transpose_b = key.b_transposed ? OPERATION_TRANSPOSED : OPERATION_PLAIN, transpose_a = key.a_transposed ? OPERATION_TRANSPOSED : OPERATION_PLAIN;
+    int32_t transpose_a = key.a_transposed ? OPERATION_TRANSPOSED : OPERATION_PLAIN;
+    int32_t transpose_b = key.b_transposed ? OPERATION_TRANSPOSED : OPERATION_PLAIN;
     bool described = l.MatmulDescCreate(&plan.matmul, COMPUTE_F32, TYPE_F32) == STATUS_SUCCESS
         && l.MatmulDescSetAttribute(plan.matmul, MATMUL_TRANSPOSE_A, &transpose_b, sizeof(transpose_b)) == STATUS_SUCCESS
         && l.MatmulDescSetAttribute(plan.matmul, MATMUL_TRANSPOSE_B, &transpose_a, sizeof(transpose_a)) == STATUS_SUCCESS
@@ -252,7 +245,8 @@ static bool prepare(Cublaslt *lt, Plan &plan)
     bool fits = prefer(PREFERENCE_WORKSPACE, workspace) && prefer(PREFERENCE_REDUCTIONS, reductions)
         && prefer(PREFERENCE_ALIGNMENT_A, (uint32_t) key.b_alignment) && prefer(PREFERENCE_ALIGNMENT_B, (uint32_t) key.a_alignment)
         && prefer(PREFERENCE_ALIGNMENT_C, (uint32_t) key.c_alignment) && prefer(PREFERENCE_ALIGNMENT_D, (uint32_t) key.out_alignment)
-        && l.MatmulAlgoGetHeuristic(lt->handle, plan.matmul, plan.a, plan.b, plan.c, plan.d, preference, 1, &found, &count) == STATUS_SUCCESS
+        && l.MatmulAlgoGetHeuristic(lt->handle, plan.matmul, plan.a, plan.b, plan.c, plan.d, preference, 1, &found, &count)
+            == STATUS_SUCCESS
         && count == 1 && found.state == STATUS_SUCCESS && found.workspace <= WORKSPACE;
     l.MatmulPreferenceDestroy(preference);
     plan.algorithm = found.algorithm;
@@ -282,8 +276,9 @@ static Plan &plan_for(Cublaslt *lt, const Key &key)
 static Status enqueue(rondo_stream *s, const Product &p)
 {
     const Plan &plan = plan_for(s->cublaslt, key_of(p));
-    return library().Matmul(s->cublaslt->handle, plan.matmul, &p.alpha, p.b.data, plan.a, p.a.data, plan.b, &p.beta, p.beta != 0 ? p.c : p.out,
-        plan.c, p.out, plan.d, &plan.algorithm, s->cublaslt->workspace, WORKSPACE, s->stream);
+    const void *c = p.beta != 0 ? p.c : p.out;
+    return library().Matmul(s->cublaslt->handle, plan.matmul, &p.alpha, p.b.data, plan.a, p.a.data, plan.b, &p.beta, c, plan.c, p.out,
+        plan.d, &plan.algorithm, s->cublaslt->workspace, WORKSPACE, s->stream);
 }
 
 int32_t cublaslt_product(rondo_stream *s, const Product &p, bool *done)

@@ -87,7 +87,8 @@ struct FewRows {
     int aligned;
 };
 
-template <class X, class W, int R> __global__ __launch_bounds__(FEW_WARPS *WARP, R == 1 ? 4 : R > 8 ? 1 : 2) void few_rows_kernel(FewRows job)
+template <class X, class W, int R>
+__global__ __launch_bounds__(FEW_WARPS *WARP, R == 1 ? 4 : R > 8 ? 1 : 2) void few_rows_kernel(FewRows job)
 {
     /* Of 16 bytes of each weight row as many elements at once as leave registers for the sums. */
     constexpr int COUNT = 16 / sizeof(W), PART = COUNT == 4 || R > 4 ? 4 : 8, V = R * FEW_COLUMNS;

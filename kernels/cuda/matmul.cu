@@ -90,7 +90,8 @@ static void start(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t 
 /* An operand is of f32, the other of either type. */
 static int32_t ordinary_product(rondo_stream *s, const Product &p)
 {
-    LIMIT(pieces(p.m, TILE) <= MOST_BATCH, "rondo_matmul: m is %lld, expected at most %lld", (long long) p.m, (long long) MOST_BATCH * TILE);
+    LIMIT(pieces(p.m, TILE) <= MOST_BATCH, "rondo_matmul: m is %lld, expected at most %lld", (long long) p.m,
+        (long long) MOST_BATCH * TILE);
     auto with_result = [&](auto left, auto right) {
         if (p.out_type == RONDO_F32)
             start(s, p.batch, p.m, p.n, p.k, left, right,

@@ -145,7 +145,10 @@ __device__ __forceinline__ uint4 load16_once(const void *from)
     asm("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w) : "l"(from));
     return x;
 }
-__device__ __forceinline__ float byte_over_2_23(unsigned word, int i) { return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7650 + i)); }
+__device__ __forceinline__ float byte_over_2_23(unsigned word, int i)
+{
+    return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7650 + i));
+}
 
 #endif
 

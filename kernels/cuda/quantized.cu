@@ -20,7 +20,9 @@ __device__ __forceinline__ E4m3 quantize(double v, E4m3)
     return {(uint8_t) ((v < 0 ? 0x80 : 0) | (size >= 448 ? 0x7e : code))};
 }
 
-template <class Q> __global__ __launch_bounds__(QUANTIZE_THREADS) void quantize_kernel(const float *w, int64_t rows, int64_t width, float most, Q *q, float *scale)
+template <class Q>
+__global__ __launch_bounds__(QUANTIZE_THREADS) void quantize_kernel(const float *w, int64_t rows, int64_t width, float most, Q *q,
+    float *scale)
 {
     SHARED_ARRAY(float, slots, WARP);
     for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {

@@ -58,8 +58,8 @@ const char *rondo_describe(void)
     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
     cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0);
-    snprintf(line, sizeof(line), "cuda: %d x %s, compute capability %d.%d, %d processors, %s", count, properties.name, major, minor, processors,
-        cublaslt_describe());
+    snprintf(line, sizeof(line), "cuda: %d x %s, compute capability %d.%d, %d processors, %s", count, properties.name, major, minor,
+        processors, cublaslt_describe());
     return line;
 }
 

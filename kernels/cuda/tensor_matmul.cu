@@ -77,7 +77,8 @@ __device__ __forceinline__ void load_fragment(unsigned (&r)[4], const uint16_t *
 
 /* v += beta * c and out = v for count of four neighbours. */
 template <class T>
-__device__ __forceinline__ void finish(const TensorJob &job, const void *c_data, void *out_data, int64_t row, int64_t column, int count, float (&v)[4])
+__device__ __forceinline__ void finish(const TensorJob &job, const void *c_data, void *out_data, int64_t row, int64_t column, int count,
+    float (&v)[4])
 {
     T *out = static_cast<T *>(out_data) + row * job.out_ld + column;
     const T *c = job.beta != 0 ? static_cast<const T *>(c_data) + row * job.c_ld + column : nullptr;
@@ -217,12 +218,12 @@ static bool fours(const void *data, int64_t bytes, int64_t ld, int64_t step)
 
 void tensor_product(rondo_stream *s, const Product &p)
 {
-    int64_t bytes = element_bytes(p.out_type);
+    int64_t bytes = element_bytes(p.out_type), several = p.batch > 1;
     TensorJob job = {.k = p.k, .tile_rows = 0, .tile_columns = 0,
-        .a = {static_cast<const uint16_t *>(p.a.data), p.m, p.a.ld, p.a.step}, .b = {static_cast<const uint16_t *>(p.b.data), p.n, p.b.ld, p.b.step},
-        .alpha = p.alpha, .beta = p.beta, .c = p.c, .out = p.out, .c_ld = p.c_ld, .c_step = p.c_step, .out_ld = p.out_ld, .out_step = p.out_step,
-        .out_type = p.out_type, .symmetric = p.symmetric,
-        .vectors = fours(p.out, bytes, p.out_ld, p.batch > 1 ? p.out_step : 0) && (p.beta == 0 || fours(p.c, bytes, p.c_ld, p.batch > 1 ? p.c_step : 0))};
+        .a = {static_cast<const uint16_t *>(p.a.data), p.m, p.a.ld, p.a.step},
+        .b = {static_cast<const uint16_t *>(p.b.data), p.n, p.b.ld, p.b.step}, .alpha = p.alpha, .beta = p.beta, .c = p.c, .out = p.out,
+        .c_ld = p.c_ld, .c_step = p.c_step, .out_ld = p.out_ld, .out_step = p.out_step, .out_type = p.out_type, .symmetric = p.symmetric,
+        .vectors = fours(p.out, bytes, p.out_ld, several * p.out_step) && (p.beta == 0 || fours(p.c, bytes, p.c_ld, several * p.c_step))};
     /* Stored across the depth: a transposed, b not. */
     int crossed_a = p.a.transposed, crossed_b = !p.b.transposed;
     if (!rows_aligned(p.a.data, 2, p.a.ld, p.batch, p.a.step) || !rows_aligned(p.b.data, 2, p.b.ld, p.batch, p.b.step))

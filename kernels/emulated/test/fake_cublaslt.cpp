@@ -142,14 +142,15 @@ API int cublasLtMatmulAlgoGetHeuristic(void *handle, Descriptor *d, Layout *a, L
 }
 
 API int cublasLtMatmul(void *handle, Descriptor *d, const float *alpha, const void *a, Layout *la, const void *b, Layout *lb,
-    const float *beta, const void *c, Layout *lc, void *out, Layout *lo, const Algorithm *algorithm, void *workspace, size_t workspace_bytes,
-    void *)
+    const float *beta, const void *c, Layout *lc, void *out, Layout *lo, const Algorithm *algorithm, void *workspace,
+    size_t workspace_bytes, void *)
 {
     calls++;
     if (*static_cast<uint64_t *>(handle) != MARK || !agrees(*d, *la, *lb, *lc, *lo)) return INVALID;
     if (algorithm->data[0] != MARK || !workspace || workspace_bytes < WANTED_WORKSPACE) return INVALID;
-    if (!aligned(a, algorithm->data[1]) || !aligned(b, algorithm->data[2]) || !aligned(c, algorithm->data[3]) || !aligned(out, algorithm->data[4]))
-        return INVALID;
+    const void *matrices[] = {a, b, c, out};
+    for (int i = 0; i < 4; i++)
+        if (!aligned(matrices[i], algorithm->data[1 + i])) return INVALID;
     int64_t depth = (int64_t) (d->operation_a ? la->rows : la->columns);
     for (int64_t e = 0; e < lo->batch; e++)
         for (int64_t j = 0; j < (int64_t) lo->columns; j++)
