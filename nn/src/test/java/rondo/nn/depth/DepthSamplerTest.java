@@ -192,7 +192,7 @@ class DepthSamplerTest {
       var seen = new java.util.HashSet<Integer>();
       for (int i = start; i < start + 64; i++) {
         var u = new Draws(SEED, i);
-        seen.add((int) (8 * u.sobol(0)) * 8 + (int) (8 * u.sobol(1)));
+        seen.add(((int) (8 * u.sobol(0))) * 8 + (int) (8 * u.sobol(1)));
       }
       assertEquals(64, seen.size());
     }
