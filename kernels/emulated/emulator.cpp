@@ -117,6 +117,8 @@ struct Block {
     unsigned count = 0, alive = 0, waiting = 0;
     const char *barrier_place = nullptr;
     unsigned barrier_first = 0;
+    /* Whether a thread that waits brought a value to the barrier, and one of those that met at the last. */
+    int brought = 0, met = 0;
     std::unordered_map<const void *, void *> arrays;
     void *dynamic = nullptr;
     size_t dynamic_bytes = 0;
@@ -301,7 +303,7 @@ void run_block(uint64_t turn, dim3 index, dim3 blocks, dim3 threads)
     if (set.empty()) set.resize(MOST_THREADS);
     block.fibers = set.data();
     block.count = block.alive = count;
-    block.waiting = 0;
+    block.waiting = block.brought = 0;
     block.warps.assign((count + 31) / 32, Warp());
     for (unsigned i = 0; i < count; i++) {
         Fiber &fiber = block.fibers[i];
@@ -410,7 +412,7 @@ void launch(const char *name, dim3 blocks, dim3 threads, size_t bytes, Stream *s
     else work();
 }
 
-void block_barrier(const char *place)
+int block_barrier(const char *place, int value)
 {
     Fiber *fiber = current();
     if (block.waiting == 0) {
@@ -421,13 +423,17 @@ void block_barrier(const char *place)
     }
     if (block.alive < block.count) fail("%s: __syncthreads after another thread has ended", place);
     if (__tsan_release) __tsan_release(&block);
+    block.brought |= value != 0;
     if (++block.waiting == block.count) {
         block.waiting = 0;
+        block.met = block.brought;
+        block.brought = 0;
         for (unsigned i = 0; i < block.count; i++) block.fibers[i].waits = nullptr;
     } else {
         wait(place);
     }
     if (__tsan_acquire) __tsan_acquire(&block);
+    return block.met;
 }
 
 void collective(unsigned mask, const char *place, const void *in, size_t size, void *out, size_t size_out, Work work, const void *extra)
