@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # build.sh OUTDIR: builds the device libraries there: librondo_cpu.so by gcc, librondo_emulated.so by g++ and librondo_cuda.so by
 # nvcc. What has no compiler is left out with a line, and the engine runs on what remains, at least its plain Java device.
-# RONDO_KERNELS=cpu builds the first alone. Quiet when nothing changed.
+# RONDO_KERNELS=cpu builds the first alone, RONDO_KERNELS=release the last for every architecture and with PTX. Quiet when nothing
+# changed.
 set -euo pipefail
 if [ $# -ne 1 ]; then
     echo "usage: build.sh OUTDIR" >&2
@@ -15,10 +16,13 @@ fi
 mkdir -p "$1"
 out="$(cd "$1" && pwd)"
 
+release=""
+[ "${RONDO_KERNELS:-all}" != release ] || release=1
+
 build() { # TARGET LIBRARY
     local before
     before="$(stat -c %Y.%i "$out/$2" 2>/dev/null || true)"
-    make --no-print-directory -s -j "$(nproc)" -C "$here" OUT="$out" "$1"
+    make --no-print-directory -s -j "$(nproc)" -C "$here" OUT="$out" RELEASE="$release" "$1"
     [ "$before" = "$(stat -c %Y.%i "$out/$2")" ] || echo "kernels: built $out/$2"
 }
 

@@ -1,100 +1,128 @@
 /*
- * quantized.c: weights of 8 bits: rows quantised to int8 or e4m3 with one scale each, and the linear layer over them.
+ * quantized.c: weights of 8 bits, int8 or e4m3, with one f32 scale a row, and their product with rows of f32.
  *
- * Bound by memory: 1 byte a weight. A block of ROWS weight rows is widened to floats in scratch, DEPTH at a time, and serves all
+ * scale = greatest magnitude / 127 or / 448; q = w / scale rounded once, to even: the division is in double because a quotient of
+ * two floats that is no tie is then none after it either. A row with an infinity or a value that is no number has a scale that is
+ * none, so that it shows in every product. The product widens DEPTH weights at a time into the worker's scratch, once for GROUP
  * rows of x.
  */
 #include "kernels.h"
 #include "simd.h"
 
-enum { ROWS = 16 };
+enum { DEPTH = 4096, GROUP = 16, CHUNK_ELEMENTS = 65536, ROWS = 8 };
 
-struct job {
-    const float *x, *w, *scale;
-    const void *q;
-    void *to;
-    float *y;
-    int64_t rows, n, k;
-    int32_t type;
+_Static_assert((int) DEPTH <= (int) RONDO_THREAD_SCRATCH, "widened weights fit");
+
+struct quantize {
+    const float *w;
+    int64_t rows, width;
+    void *q;
+    int32_t q_type;
+    float *scale;
 };
 
-/* e4m3: 4 bits of exponent with bias 7, 3 of mantissa, no infinities, largest 448. */
-static float widen_e4m3(uint8_t h)
+static int8_t to_int8(double v) { return (int8_t) fmin(fmax(rint(v), -127), 127); }
+
+/* Steps of 2^-9 below 2^-6, else of an eighth of the power of two below; what rounds up to the next power carries into its code. */
+static uint8_t to_e4m3(double v)
 {
-    int exponent = h >> 3 & 15, mantissa = h & 7;
-    float x = exponent ? ldexpf((float) (8 + mantissa), exponent - 10) : ldexpf((float) mantissa, -9);
-    return h & 128 ? -x : x;
+    union { double value; uint64_t bits; } size = {fabs(v)}, steps;
+    int exponent = (int) most(-6, (int64_t) (size.bits >> 52) - 1023);
+    steps.bits = (uint64_t) (1023 + 3 - exponent) << 52;
+    int code = size.value >= 448 ? 0x7e : (exponent + 6) * 8 + (int) rint(size.value * steps.value);
+    return (uint8_t) ((v < 0 ? 0x80 : 0) | code);
 }
 
-/* Of magnitude at most 448. Steps of 2^-9 below 2^-6, of an eighth of a power of two above. */
-static uint8_t narrow_e4m3(float x)
+/* Sign, 4 bits of exponent with bias 7 and 3 of fraction are those of a float once its exponent is raised by 120; subnormals too. */
+INLINE float from_e4m3(uint8_t code)
 {
-    int exponent;
-    float size = fabsf(x);
-    frexpf(size, &exponent);
-    int power = (int) most(exponent - 1, -6), steps = (int) rintf(ldexpf(size, 3 - power));
-    if (steps == 16) steps = 8, power++;
-    int bits = steps < 8 ? steps : (power + 7) << 3 | (steps - 8);
-    return (uint8_t) (bits | (signbit(x) ? 128 : 0));
+    union { uint32_t bits; float value; } u = {(uint32_t) (code & 0x80) << 24 | (uint32_t) (code & 0x7f) << 20};
+    return u.value * 0x1p120f;
 }
 
-static void quantize_row(const void *job, int64_t row, float *scratch)
+static void quantize_chunk(const void *job, int64_t chunk, float *scratch)
 {
-    const struct job *j = job;
-    const float *w = j->w + row * j->k;
-    float top = 0;
-    for (int64_t i = 0; i < j->k; i++) top = fabsf(w[i]) > top ? fabsf(w[i]) : top;
-    float scale = top / (j->type == RONDO_I8 ? 127.0f : 448.0f);
-    j->y[row] = scale;
-    for (int64_t i = 0; i < j->k; i++) {
-        float x = scale > 0 ? w[i] / scale : 0;
-        if (j->type == RONDO_I8) ((int8_t *) j->to)[row * j->k + i] = (int8_t) rintf(x);
-        else ((uint8_t *) j->to)[row * j->k + i] = narrow_e4m3(fminf(fmaxf(x, -448), 448));
+    const struct quantize *z = job;
+
+    for (int64_t r = chunk * ROWS; r < least(z->rows, (chunk + 1) * ROWS); r++) {
+        const float *w = z->w + r * z->width;
+        float top = 0;
+        int wrong = 0;
+        for (int64_t i = 0; i < z->width; i++) {
+            float size = fabsf(w[i]);
+            top = size > top ? size : top;
+            wrong |= !(size < INFINITY);
+        }
+        float scale = wrong ? NAN : top / (z->q_type == RONDO_I8 ? 127 : 448);
+        z->scale[r] = scale;
+        for (int64_t i = 0; i < z->width; i++) {
+            double v = scale > 0 ? (double) w[i] / (double) scale : 0;
+            if (z->q_type == RONDO_I8) ((int8_t *) z->q)[r * z->width + i] = to_int8(v);
+            else ((uint8_t *) z->q)[r * z->width + i] = to_e4m3(v);
+        }
     }
 }
 
 int32_t K(quantize_rows)(rondo_stream *s, const float *w, int64_t rows, int64_t width, void *q, int32_t q_type, float *scale)
 {
-    struct job job = {.w = w, .to = q, .y = scale, .k = width, .type = q_type};
-    rondo_parallel(s, rows, rows * width * 4, quantize_row, &job);
+    struct quantize job = {w, rows, width, q, q_type, scale};
+    rondo_parallel(s, pieces(rows, ROWS), rows * width, quantize_chunk, &job);
     return RONDO_OK;
 }
 
-static void linear_rows(const void *job, int64_t chunk, float *scratch)
+struct linear {
+    const float *x;
+    int64_t rows;
+    const void *q;
+    int32_t q_type;
+    const float *scale;
+    int64_t n, k, chunk;
+    float *y;
+};
+
+/* Element order along x: the sums of VW lanes, then what is left. */
+static float dot(const float *x, const float *w, int64_t n)
 {
-    const struct job *j = job;
-    enum { DEPTH = RONDO_THREAD_SCRATCH };
-    int64_t k = j->k, end = least((chunk + 1) * ROWS, j->n);
-    float values[256];
-    if (j->type == RONDO_E4M3)
-        for (int i = 0; i < 256; i++) values[i] = widen_e4m3((uint8_t) i);
-    for (int64_t i = chunk * ROWS; i < end; i++)
-        for (int64_t p0 = 0; p0 < k; p0 += DEPTH) {
-            int64_t depth = least(DEPTH, k - p0);
-            if (j->type == RONDO_I8) {
-                const int8_t *q = (const int8_t *) j->q + i * k + p0;
-                for (int64_t p = 0; p < depth; p++) scratch[p] = (float) q[p];
-            } else {
-                const uint8_t *q = (const uint8_t *) j->q + i * k + p0;
-                for (int64_t p = 0; p < depth; p++) scratch[p] = values[q[p]];
+    vf sum = {0};
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW) sum += load(x + i) * load(w + i);
+    float total = lane_sum(sum);
+    for (; i < n; i++) total += x[i] * w[i];
+    return total;
+}
+
+static void widen_weights(const struct linear *l, int64_t at, int64_t n, float *to)
+{
+    if (l->q_type == RONDO_I8) {
+        const int8_t *q = (const int8_t *) l->q + at;
+        INDEPENDENT for (int64_t i = 0; i < n; i++) to[i] = q[i];
+    } else {
+        const uint8_t *q = (const uint8_t *) l->q + at;
+        INDEPENDENT for (int64_t i = 0; i < n; i++) to[i] = from_e4m3(q[i]);
+    }
+}
+
+static void linear_chunk(const void *job, int64_t chunk, float *scratch)
+{
+    const struct linear *l = job;
+    for (int64_t r0 = 0; r0 < l->rows; r0 += GROUP)
+        for (int64_t j = chunk * l->chunk; j < least(l->n, (chunk + 1) * l->chunk); j++) {
+            int64_t rows = least(GROUP, l->rows - r0);
+            float sum[GROUP] = {0};
+            for (int64_t p = 0; p < l->k; p += DEPTH) {
+                int64_t depth = least(DEPTH, l->k - p);
+                widen_weights(l, j * l->k + p, depth, scratch);
+                for (int64_t r = 0; r < rows; r++) sum[r] += dot(l->x + (r0 + r) * l->k + p, scratch, depth);
             }
-            for (int64_t r = 0; r < j->rows; r++) {
-                const float *x = j->x + r * k + p0;
-                vf sum = {0};
-                int64_t p = 0;
-                for (; p + VW <= depth; p += VW) sum += load(x + p) * load(scratch + p);
-                float total = lane_sum(sum);
-                for (; p < depth; p++) total += x[p] * scratch[p];
-                float *y = j->y + r * j->n + i;
-                *y = (p0 ? *y : 0) + j->scale[i] * total;
-            }
+            for (int64_t r = 0; r < rows; r++) l->y[(r0 + r) * l->n + j] = l->scale[j] * sum[r];
         }
 }
 
 int32_t K(quantized_linear)(rondo_stream *s, int32_t type, const void *x, int64_t rows, const void *q, int32_t q_type,
     const float *scale, int64_t n, int64_t k, void *y)
 {
-    struct job job = {.x = x, .q = q, .scale = scale, .y = y, .rows = rows, .n = n, .k = k, .type = q_type};
-    rondo_parallel(s, pieces(n, ROWS), n * k * (rows + 1), linear_rows, &job);
+
+    struct linear job = {x, rows, q, q_type, scale, n, k, most(1, CHUNK_ELEMENTS / most(1, k)), y};
+    rondo_parallel(s, pieces(n, job.chunk), rows * n * k, linear_chunk, &job);
     return RONDO_OK;
 }

@@ -44,6 +44,8 @@ struct rondo_stream {
     float *scratch;
     /* On the host, pinned. */
     Refusal *refused;
+    /* Null where products are Rondo's own. */
+    struct Cublaslt *cublaslt;
 };
 
 /* Sizes of a stream's scratch on the device. */

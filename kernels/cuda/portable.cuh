@@ -104,6 +104,16 @@ inline void copy4_async(void *to, const void *from, bool used) { emulated::copy_
 inline void copy_commit() { emulated::copy_commit(); }
 template <int PENDING> inline void copy_wait() { emulated::copy_wait(PENDING); }
 
+/* 16 bytes that are read once and by nobody else, past the first cache. */
+inline uint4 load16_once(const void *from)
+{
+    if ((uintptr_t) from % 16) emulated::fail("a load of 16 bytes at a misaligned address");
+    return *static_cast<const uint4 *>(from);
+}
+
+/* The unsigned byte i of a word as the low byte of the float 2^23 + byte. */
+inline float byte_over_2_23(unsigned word, int i) { return __uint_as_float(0x4b000000u | (word >> 8 * i & 0xff)); }
+
 #else
 
 __device__ __forceinline__ unsigned narrow2(float low, float high)
@@ -149,6 +159,16 @@ __device__ __forceinline__ void copy4_async(void *to, const void *from, bool use
 }
 __device__ __forceinline__ void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int PENDING> __device__ __forceinline__ void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory"); }
+__device__ __forceinline__ uint4 load16_once(const void *from)
+{
+    uint4 x;
+    asm("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w) : "l"(from));
+    return x;
+}
+__device__ __forceinline__ float byte_over_2_23(unsigned word, int i)
+{
+    return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7650 + i));
+}
 
 #endif
 

@@ -4,7 +4,7 @@
  * A stream belongs to one device and one host thread at a time. Values that only the device can check (tokens, positions,
  * targets) are refused there, by the first kernel that meets one, and reported when the stream is synchronised.
  */
-#include "device.h"
+#include "cublaslt.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -58,7 +58,8 @@ const char *rondo_describe(void)
     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
     cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0);
-    snprintf(line, sizeof(line), "cuda: %d x %s, compute capability %d.%d, %d processors", count, properties.name, major, minor, processors);
+    snprintf(line, sizeof(line), "cuda: %d x %s, compute capability %d.%d, %d processors, %s", count, properties.name, major, minor,
+        processors, cublaslt_describe());
     return line;
 }
 
@@ -67,6 +68,7 @@ int32_t rondo_stream_destroy(rondo_stream *s)
     if (!s) return RONDO_OK;
     cudaSetDevice(s->device);
     if (s->stream) cudaStreamSynchronize(s->stream);
+    cublaslt_close(s->cublaslt);
     if (s->refusal) cudaFree(s->refusal);
     if (s->partials) cudaFree(s->partials);
     if (s->scratch) cudaFree(s->scratch);
@@ -97,7 +99,7 @@ static int32_t open_stream(int32_t device, rondo_stream *s)
     TRY("rondo_stream_create", cudaMallocHost((void **) &s->refused, sizeof(Refusal)));
     TRY("rondo_stream_create", cudaMemsetAsync(s->refusal, 0, sizeof(Refusal), s->stream));
     TRY("rondo_stream_create", cudaStreamSynchronize(s->stream));
-    return RONDO_OK;
+    return cublaslt_open(&s->cublaslt);
 }
 
 int32_t rondo_stream_create(int32_t device, int32_t threads, rondo_stream **stream)

@@ -6,10 +6,12 @@
  */
 #include "emulator.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <sys/mman.h>
 #include <unordered_map>
@@ -542,14 +544,51 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
     *value = attribute == cudaDevAttrMultiProcessorCount ? 4 : attribute == cudaDevAttrComputeCapabilityMajor ? 8 : 0;
     return cudaSuccess;
 }
-cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) { return *free_bytes = *total = size_t(4) << 30, cudaSuccess; }
-cudaError_t cudaMalloc(void **memory, size_t bytes)
+
+/* Device memory in use, each allocation by its size; at most RONDO_EMULATED_MEMORY bytes, which is asked anew each time. */
+static std::mutex memory_lock;
+static std::unordered_map<void *, size_t> allocations;
+static size_t allocated;
+
+static size_t all_memory()
+{
+    const char *asked = getenv("RONDO_EMULATED_MEMORY");
+    return asked ? (size_t) strtoull(asked, nullptr, 10) : size_t(4) << 30;
+}
+
+static cudaError_t aligned(void **memory, size_t bytes)
 {
     return posix_memalign(memory, 256, bytes) == 0 ? cudaSuccess : remember(cudaErrorMemoryAllocation, "out of memory");
 }
-cudaError_t cudaFree(void *memory) { return free(memory), cudaSuccess; }
-cudaError_t cudaMallocHost(void **memory, size_t bytes) { return cudaMalloc(memory, bytes); }
-cudaError_t cudaFreeHost(void *memory) { return cudaFree(memory); }
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    *total = all_memory();
+    *free_bytes = *total - std::min(*total, allocated);
+    return cudaSuccess;
+}
+cudaError_t cudaMalloc(void **memory, size_t bytes)
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    size_t total = all_memory();
+    if (bytes > total - std::min(total, allocated)) return remember(cudaErrorMemoryAllocation, "out of memory");
+    cudaError_t error = aligned(memory, bytes);
+    if (error == cudaSuccess) allocated += allocations[*memory] = bytes;
+    return error;
+}
+cudaError_t cudaFree(void *memory)
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    auto found = allocations.find(memory);
+    if (found != allocations.end()) {
+        allocated -= found->second;
+        allocations.erase(found);
+    }
+    return free(memory), cudaSuccess;
+}
+cudaError_t cudaMallocHost(void **memory, size_t bytes) { return aligned(memory, bytes); }
+cudaError_t cudaFreeHost(void *memory) { return free(memory), cudaSuccess; }
 
 static cudaError_t submit(Stream *stream, std::function<void()> work)
 {

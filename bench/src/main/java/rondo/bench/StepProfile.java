@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import rondo.engine.device.Device;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.Graph;
 import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.MatMul;
@@ -66,7 +67,14 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
     var model = RecurrentModel.of(config.model());
     var plan =
         new DepthPlan(
-            model, config.batch(), config.time(), config.depth().tracked(), config.keep(), true, 1);
+            model,
+            config.batch(),
+            config.time(),
+            config.depth().tracked(),
+            config.keep(),
+            true,
+            1,
+            DType.F32);
     var update =
         Optimizer.plan(
             new ParameterLayout(model.parameters()), StepConfig.OPTIMIZER, StepConfig.CLIP);

@@ -3,9 +3,11 @@ package rondo.bench;
 import java.util.SplittableRandom;
 import rondo.engine.device.Device;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.nn.Initializer;
 import rondo.nn.RecurrentModel;
 import rondo.nn.Weights;
+import rondo.nn.WorkingWeights;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
 import rondo.optim.Optimizer;
@@ -15,6 +17,7 @@ public final class TrainingRun implements AutoCloseable {
   private final Device device;
   private final StepConfig config;
   private final Weights weights;
+  private final WorkingWeights working;
   private final Region gradients;
   private final Region moments;
   private final Region state;
@@ -32,10 +35,18 @@ public final class TrainingRun implements AutoCloseable {
     var model = RecurrentModel.of(config.model());
     weights = Weights.allocate(model, device);
     Initializer.fill(weights, device, 1);
+    working = new WorkingWeights(weights, DType.F32);
     var layout = weights.layout();
     var plan =
         new DepthPlan(
-            model, config.batch(), config.time(), config.depth().tracked(), config.keep(), true, 1);
+            model,
+            config.batch(),
+            config.time(),
+            config.depth().tracked(),
+            config.keep(),
+            true,
+            1,
+            DType.F32);
     var update = Optimizer.plan(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
     gradients = device.allocate("gradients", layout.bytes());
     moments = device.allocate("optimizer", update.stateBytes());
@@ -43,7 +54,7 @@ public final class TrainingRun implements AutoCloseable {
     workspace =
         device.allocate(
             "workspace", Math.max(plan.workspaceBytes(), update.program().workspaceBytes()));
-    step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
+    step = new DepthStep(device, plan, working, gradients, state, workspace);
     optimizer =
         new Optimizer(
             device,
@@ -95,6 +106,7 @@ public final class TrainingRun implements AutoCloseable {
     state.close();
     moments.close();
     gradients.close();
+    working.close();
     weights.close();
   }
 }

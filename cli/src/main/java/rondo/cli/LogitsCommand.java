@@ -63,6 +63,12 @@ final class LogitsCommand extends Work {
   private @Nullable String initialState;
 
   @Option(
+      names = "--precision",
+      paramLabel = "f32|bf16",
+      description = "Of activations; bf16 needs a GPU (default: f32).")
+  private @Nullable String precision;
+
+  @Option(
       names = "--out",
       paramLabel = "F.safetensors",
       description = "Where to write (default: nowhere; the likeliest next tokens are shown).")
@@ -70,6 +76,7 @@ final class LogitsCommand extends Work {
 
   @Override
   void run(Console console) {
+    var activations = Precision.parse("--precision", precision);
     var folder = Models.folder(model);
     var config = Models.config(folder);
     var rows = TokenRows.parse(tokenIds, config);
@@ -94,9 +101,9 @@ final class LogitsCommand extends Work {
       Output.requireParent("--out", out);
     }
     var start = InitialState.parse(initialState == null ? "random" : initialState, common.seed());
-    try (var device = open(console);
+    try (var device = open(console, activations);
         var weights = Models.load(folder, device, console);
-        var forward = new Forward(weights, device, rows.batch(), rows.time())) {
+        var forward = new Forward(weights, device, rows.batch(), rows.time(), activations)) {
       device.write(forward.tokens(), rows.ids());
       forward.start();
       if (recurrent) {

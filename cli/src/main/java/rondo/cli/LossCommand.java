@@ -88,6 +88,12 @@ final class LossCommand extends Work {
       description = "Folder with tokenizer.json (default: the model's).")
   private @Nullable Path tokenizer;
 
+  @Option(
+      names = "--precision",
+      paramLabel = "f32|bf16",
+      description = "Of activations; bf16 needs a GPU (default: f32).")
+  private @Nullable String precision;
+
   @Option(names = "--plot", paramLabel = "F.png", description = "Also draw the losses.")
   private @Nullable Path plot;
 
@@ -104,7 +110,7 @@ final class LossCommand extends Work {
     var packing = Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words);
     var source = DocumentSource.of(data, Optional.ofNullable(text));
     List<LossOverDepth.Row> measured;
-    try (var device = open(console);
+    try (var device = open(console, settings.activations());
         var weights = Models.load(folder, device, console);
         var progress = new Progress(console, "row")) {
       long total = rows == Integer.MAX_VALUE ? 0 : rows;
@@ -149,7 +155,8 @@ final class LossCommand extends Work {
         Numbers.atLeast("--sequence-length", time, 1),
         Numbers.atLeast("--rows", rows, 1),
         random,
-        common.seed());
+        common.seed(),
+        Precision.parse("--precision", precision));
   }
 
   private boolean isRandom() {

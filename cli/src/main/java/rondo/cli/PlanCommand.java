@@ -62,6 +62,12 @@ final class PlanCommand extends Work {
       description = "Recurrences with gradient, at most.")
   private @Nullable Integer backprop;
 
+  @Option(
+      names = "--precision",
+      paramLabel = "f32|bf16",
+      description = "Of activations; weights, gradients and moments are f32 (default: f32).")
+  private @Nullable String precision;
+
   @Option(names = "--steps", paramLabel = "N", description = "Optimiser steps of the run.")
   private @Nullable Integer steps;
 
@@ -130,6 +136,7 @@ final class PlanCommand extends Work {
     override(overrides, "depth.mean", recurrences);
     override(overrides, "depth.backprop", backprop);
     override(overrides, "steps", steps);
+    override(overrides, "precision", precision);
     override(overrides, "depth.curriculum.curve", curriculum);
     if (fraction != null) {
       overrides.add("depth.curriculum.steps="); // in its place
@@ -197,7 +204,10 @@ final class PlanCommand extends Work {
           from != null
               ? from.depth().curriculum().peak()
               : given(recurrences, recurrent.meanRecurrence());
-      int cap = from != null ? from.depth().backprop() : given(backprop, recurrent.backpropDepth());
+      int cap =
+          from != null
+              ? from.depth().backprop().peak()
+              : given(backprop, recurrent.backpropDepth());
       int tracked = Math.min(mean, cap);
       depth = new Depth(mean - tracked, tracked);
     } else if (recurrences != null || backprop != null || curriculum != null || fraction != null) {
@@ -205,7 +215,8 @@ final class PlanCommand extends Work {
           "--recurrences, --backprop and --curriculum: " + subject.name + " has a fixed depth");
     }
     var optimizer = from == null ? Recipe.defaultOptimizer() : from.optimizer();
-    return StepPlan.of(Model.of(config), rows, time, depth, optimizer);
+    var activations = from == null ? Precision.parse("--precision", precision) : from.activations();
+    return StepPlan.of(Model.of(config), rows, time, depth, optimizer, activations);
   }
 
   private static int given(@Nullable Integer option, int otherwise) {
@@ -222,7 +233,7 @@ final class PlanCommand extends Work {
           from.steps(),
           from.accumulation() * pass,
           depth.curriculum(),
-          depth.backprop());
+          depth.backprop().peak());
     }
     if (steps == null) {
       if (curriculum != null || fraction != null || tokensPerStep != null) {

@@ -97,6 +97,7 @@ final class PlanJson {
       var one = node.putObject("keep_" + keep.name().toLowerCase(Locale.ROOT));
       var memory = one.putObject("bytes");
       memory.put("weights", step.weightBytes());
+      memory.put("copies", step.copyBytes());
       memory.put("gradients", step.weightBytes());
       memory.put("optimizer", step.update().stateBytes());
       memory.put("state", pass.stateBytes());

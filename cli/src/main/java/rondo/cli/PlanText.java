@@ -119,6 +119,9 @@ final class PlanText {
             ? new TextTable("region", "keep: state", "keep: all")
             : new TextTable("region", "bytes");
     memoryRow(table, "weights", keeps, keep -> step.weightBytes());
+    if (step.copyBytes() > 0) {
+      memoryRow(table, "weights in bf16", keeps, keep -> step.copyBytes());
+    }
     memoryRow(table, "gradients", keeps, keep -> step.weightBytes());
     memoryRow(table, "optimizer (Muon, AdamW)", keeps, keep -> step.update().stateBytes());
     memoryRow(table, "states and kept values", keeps, keep -> step.pass(keep).stateBytes());

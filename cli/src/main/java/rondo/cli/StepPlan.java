@@ -4,10 +4,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
 import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
+import rondo.nn.WorkingWeights;
 import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.FixedPlan;
@@ -18,10 +20,17 @@ import rondo.optim.OptimizerConfig;
 /**
  * Memory and work of a training step, traced at full size with nothing allocated.
  *
+ * @param copyBytes of the bf16 copies of the weights, none in f32
  * @param keeps by what a tracked recurrence keeps; a fixed-depth model has one entry
  */
 record StepPlan(
-    int batch, int time, Depth depth, long weightBytes, Update update, Map<Keep, Pass> keeps) {
+    int batch,
+    int time,
+    Depth depth,
+    long weightBytes,
+    long copyBytes,
+    Update update,
+    Map<Keep, Pass> keeps) {
 
   /** An update of all parameters. */
   record Update(long stateBytes, long workspaceBytes, long flops) {}
@@ -59,6 +68,7 @@ record StepPlan(
   long bytes(Keep keep) {
     var pass = pass(keep);
     return 2 * weightBytes
+        + copyBytes
         + update.stateBytes
         + pass.stateBytes
         + Math.max(pass.workspaceBytes, update.workspaceBytes);
@@ -68,12 +78,13 @@ record StepPlan(
     return java.util.Objects.requireNonNull(keeps.get(keep));
   }
 
-  static StepPlan of(Model model, int batch, int time, Depth depth, OptimizerConfig optimizer) {
+  static StepPlan of(
+      Model model, int batch, int time, Depth depth, OptimizerConfig optimizer, DType activations) {
     var layout = new ParameterLayout(model.parameters());
     var keeps = new LinkedHashMap<Keep, Pass>();
     switch (model) {
       case FixedModel m -> {
-        var plan = new FixedPlan(m, batch, time, 1);
+        var plan = new FixedPlan(m, batch, time, 1, activations);
         keeps.put(
             Keep.ALL,
             new Pass(
@@ -84,12 +95,19 @@ record StepPlan(
       }
       case RecurrentModel m -> {
         for (var keep : Keep.values()) {
-          var plan = new DepthPlan(m, batch, time, depth.tracked(), keep, true, 1);
+          var plan = new DepthPlan(m, batch, time, depth.tracked(), keep, true, 1, activations);
           keeps.put(keep, pass(plan, depth));
         }
       }
     }
-    return new StepPlan(batch, time, depth, layout.bytes(), update(layout, optimizer), keeps);
+    return new StepPlan(
+        batch,
+        time,
+        depth,
+        layout.bytes(),
+        WorkingWeights.bytes(layout, activations),
+        update(layout, optimizer),
+        keeps);
   }
 
   private static Pass pass(DepthPlan plan, Depth depth) {

@@ -8,6 +8,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
+import rondo.engine.graph.DType;
 
 /** What every command is: options that all share, a console, a device. */
 abstract class Work implements Callable<Integer> {
@@ -78,6 +79,17 @@ abstract class Work implements Callable<Integer> {
     var prefix = device.name() + ": ";
     var plain = what.startsWith(prefix) ? what.substring(prefix.length()) : what;
     console.note("device " + prefix + plain + why(device));
+    return device;
+  }
+
+  /** As {@link #open(Console)}, of a device that has these activations. */
+  final Device open(Console console, DType activations) {
+    var device = open(console);
+    if (activations == DType.BF16 && !device.hasBf16()) {
+      device.close();
+      throw new IllegalArgumentException(
+          "--precision bf16: expected f32 on " + device.name() + ": bf16 needs a GPU");
+    }
     return device;
   }
 

@@ -1,6 +1,7 @@
 package rondo.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static rondo.cli.Called.rondo;
 import static rondo.cli.Called.shared;
 
@@ -10,7 +11,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
+import rondo.engine.device.Devices;
 import rondo.nn.checkpoint.SafetensorsFile;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -19,9 +21,12 @@ import tools.jackson.databind.json.JsonMapper;
 class GoldenRunTest {
   @TempDir Path folder;
 
-  @ParameterizedTest
-  @ValueSource(strings = {"llama-retrofit", "huginn"})
-  void aRecipeGivesTheGoldenLossesStepByStep(String model) throws IOException {
+  @ParameterizedTest(name = "{0} on {1}")
+  @CsvSource({"llama-retrofit,cpu", "huginn,cpu", "llama-retrofit,emulated", "huginn,emulated"})
+  void aRecipeGivesTheGoldenLossesStepByStep(String model, String on) throws IOException {
+    assumeTrue(
+        Devices.list().stream().anyMatch(d -> d.name().equals(on) && d.usable()),
+        on + " cannot be used here");
     var training = shared("golden", model + "-training");
     var expected = JsonMapper.shared().readTree(training.resolve("expected.json").toFile());
     writeRows(training.resolve("expected.safetensors"));
@@ -48,6 +53,8 @@ class GoldenRunTest {
                 "train",
                 recipe,
                 "--json",
+                "--device",
+                on,
                 set("steps", h, "total_steps"),
                 set("depth.mean", h, "mean_recurrence_peak"),
                 set("depth.backprop", h, "backprop_depth"),

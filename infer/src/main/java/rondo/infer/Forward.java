@@ -9,17 +9,18 @@ import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
 import rondo.engine.device.Executable;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
 import rondo.engine.graph.TensorType;
-import rondo.engine.graph.TruncatedNormal;
 import rondo.nn.FixedModel;
 import rondo.nn.Positions;
 import rondo.nn.RecurrentModel;
 import rondo.nn.Trace;
 import rondo.nn.Weights;
+import rondo.nn.WorkingWeights;
 import rondo.nn.depth.FixedStep;
 import rondo.nn.depth.LossChunk;
 
@@ -29,6 +30,7 @@ import rondo.nn.depth.LossChunk;
  */
 public final class Forward implements AutoCloseable {
   private final Device device;
+  private @Nullable WorkingWeights working;
   private final List<Region> regions = new ArrayList<>();
   private final Region workspace;
   private final Buffer tokens;
@@ -51,7 +53,12 @@ public final class Forward implements AutoCloseable {
    * @throws IllegalArgumentException when time exceeds the model's positions
    */
   public Forward(Weights weights, Device device, int batch, int time) {
-    this(weights, device, batch, time, device::allocate);
+    this(weights, device, batch, time, DType.F32);
+  }
+
+  /** As {@link #Forward(Weights, Device, int, int)}, with activations in f32 or bf16. */
+  public Forward(Weights weights, Device device, int batch, int time, DType activations) {
+    this(weights, device, batch, time, activations, device::allocate);
   }
 
   /** Where regions come from: {@link Device#allocate}, or a test that runs out of memory. */
@@ -59,7 +66,7 @@ public final class Forward implements AutoCloseable {
     Region allocate(String name, long bytes);
   }
 
-  Forward(Weights weights, Device device, int batch, int time, Memory memory) {
+  Forward(Weights weights, Device device, int batch, int time, DType activations, Memory memory) {
     this.device = device;
     var config = weights.model().config();
     if (time > config.maxPositions()) {
@@ -68,9 +75,10 @@ public final class Forward implements AutoCloseable {
     }
     int width = config.block().width();
     var ids = TensorType.i32(batch, time);
-    var hiddenType = TensorType.f32(batch, time, width);
+    var hiddenType = TensorType.of(activations, batch, time, width);
     var tableType = TensorType.f32(time, config.block().headDim() / 2, 2);
     try {
+      working = new WorkingWeights(weights, activations);
       var state =
           take(
               memory,
@@ -91,7 +99,7 @@ public final class Forward implements AutoCloseable {
 
       var pending = new ArrayList<Program>();
       var bindings = new ArrayList<Map<Tensor, Buffer>>();
-      var t = new Trace();
+      var t = new Trace(activations);
       var tokensIn = t.input("tokens", ids);
       var places = places(t, ids, tableType);
       var first =
@@ -100,14 +108,14 @@ public final class Forward implements AutoCloseable {
             case RecurrentModel m -> m.injection(t, tokensIn, places);
           };
       recurrent = weights.model() instanceof RecurrentModel;
-      var b = bound(t, weights, places, positions, table);
+      var b = bound(t, working, places, positions, table);
       b.put(tokensIn, tokens);
       b.put(first, recurrent ? injection : hidden);
       pending.add(
           Program.slice("start", t.graph(), given(t, places, tokensIn), List.of(first), List.of()));
       bindings.add(b);
 
-      t = new Trace();
+      t = new Trace(activations);
       var stateIn = t.input("state", hiddenType);
       places = places(t, ids, tableType);
       Tensor features = stateIn;
@@ -118,8 +126,8 @@ public final class Forward implements AutoCloseable {
       var targetsIn = t.input("targets", ids);
       int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
       var lossOut = t.graph().add(new LinearCrossEntropy(features, head, targetsIn, chunk, 1));
-      logits = t.graph().add(MatMul.linear(features, head));
-      b = bound(t, weights, places, positions, table);
+      logits = t.graph().add(MatMul.linear(features, head, DType.F32));
+      b = bound(t, working, places, positions, table);
       b.put(stateIn, hidden);
       b.put(targetsIn, targets);
       b.put(lossOut, loss);
@@ -132,12 +140,12 @@ public final class Forward implements AutoCloseable {
       logitsBindings = b;
 
       if (weights.model() instanceof RecurrentModel m) {
-        t = new Trace();
+        t = new Trace(activations);
         stateIn = t.input("state", hiddenType);
         var injectionIn = t.input("injection", hiddenType);
         places = places(t, ids, tableType);
         var next = m.recur(t, stateIn, injectionIn, places);
-        b = bound(t, weights, places, positions, table);
+        b = bound(t, working, places, positions, table);
         b.put(stateIn, hidden);
         b.put(injectionIn, injection);
         b.put(next, hidden);
@@ -146,12 +154,9 @@ public final class Forward implements AutoCloseable {
         pending.add(Program.slice("core", t.graph(), all, List.of(next), List.of()));
         bindings.add(b);
 
-        t = new Trace();
+        t = new Trace(activations);
         var key = t.input("noise key", TensorType.i64(2));
-        var z =
-            t.graph()
-                .add(
-                    new TruncatedNormal(key, hiddenType.shape(), (float) m.config().stateStd(), 3));
+        var z = m.noise(t, key, hiddenType.shape());
         pending.add(Program.slice("noise", t.graph(), List.of(key), List.of(z), List.of()));
         bindings.add(Map.of(key, noiseKey, z, hidden));
       }
@@ -192,8 +197,8 @@ public final class Forward implements AutoCloseable {
   }
 
   private static Map<Tensor, Buffer> bound(
-      Trace t, Weights weights, Positions places, Buffer positions, Buffer table) {
-    var b = new HashMap<>(t.bind(weights.layout(), weights.region()));
+      Trace t, WorkingWeights weights, Positions places, Buffer positions, Buffer table) {
+    var b = new HashMap<>(weights.bind(t));
     b.put(places.positions(), positions);
     b.put(places.table(), table);
     return b;
@@ -277,5 +282,8 @@ public final class Forward implements AutoCloseable {
   @Override
   public void close() {
     regions.reversed().forEach(Region::close);
+    if (working != null) {
+      working.close();
+    }
   }
 }

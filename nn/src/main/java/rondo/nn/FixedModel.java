@@ -43,7 +43,10 @@ public record FixedModel(
   /** tokens [batch, time] → what the head reads, [batch, time, width]. */
   public Tensor features(Trace t, Tensor tokens, Positions positions) {
     var x =
-        t.graph().add(new Embedding(t.parameter(embedding), tokens, (float) config.embedScale()));
+        t.graph()
+            .add(
+                new Embedding(
+                    t.parameter(embedding), tokens, (float) config.embedScale(), t.activations()));
     for (var block : blocks) {
       x = block.apply(t, x, positions);
     }

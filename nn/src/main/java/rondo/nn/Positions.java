@@ -1,15 +1,32 @@
 package rondo.nn;
 
+import org.jspecify.annotations.Nullable;
+import rondo.engine.graph.Attention;
+import rondo.engine.graph.Heads;
 import rondo.engine.graph.Tensor;
 import rondo.nn.checkpoint.Rope;
 
 /**
- * What rotary embedding needs, the same for every block and every recurrence.
+ * Where rows stand in their sequences: what rotary embedding needs, the same for every block and
+ * every recurrence, and what rows came before.
  *
  * @param positions i32 [batch, time]
  * @param table [positions, size/2, 2]: cos and sin
+ * @param caches of earlier rows; null where all rows of the sequences are there
  */
-public record Positions(Tensor positions, Tensor table) {
+public record Positions(Tensor positions, Tensor table, @Nullable Caches caches) {
+  /** Of whole sequences. */
+  public Positions(Tensor positions, Tensor table) {
+    this(positions, table, null);
+  }
+
+  /** Causal attention, over the rows that came before as well. */
+  Tensor attend(Trace t, Tensor qkv, Heads heads, float scale) {
+    return caches == null
+        ? t.graph().add(new Attention(qkv, heads, scale))
+        : caches.attend(t, qkv, heads, scale);
+  }
+
   /**
    * The table for positions 0 … rows-1: angles are products of float32 numbers, as the published
    * models compute them; llama3 scaling after Hugging Face's modeling_rope_utils.

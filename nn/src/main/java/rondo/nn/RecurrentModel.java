@@ -2,9 +2,13 @@ package rondo.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import rondo.engine.graph.Cast;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.Embedding;
 import rondo.engine.graph.MatMul;
+import rondo.engine.graph.Shape;
 import rondo.engine.graph.Tensor;
+import rondo.engine.graph.TruncatedNormal;
 import rondo.engine.weights.Parameter;
 import rondo.nn.checkpoint.BlockKind;
 import rondo.nn.checkpoint.RecurrentConfig;
@@ -66,12 +70,21 @@ public record RecurrentModel(
   /** tokens [batch, time] → A_e·e with e the prelude's output, [batch, time, width]. */
   public Tensor injection(Trace t, Tensor tokens, Positions positions) {
     var e =
-        t.graph().add(new Embedding(t.parameter(embedding), tokens, (float) config.embedScale()));
+        t.graph()
+            .add(
+                new Embedding(
+                    t.parameter(embedding), tokens, (float) config.embedScale(), t.activations()));
     for (var block : prelude) {
       e = block.apply(t, e, positions);
     }
     int width = config.block().width();
     return t.graph().add(MatMul.linear(e, t.view(adapter, width, width)));
+  }
+
+  /** A key [2] → an initial state, a pure function of it. */
+  public Tensor noise(Trace t, Tensor key, Shape shape) {
+    var z = t.graph().add(new TruncatedNormal(key, shape, (float) config.stateStd(), 3));
+    return t.activations() == DType.F32 ? z : t.graph().add(new Cast(z, t.activations()));
   }
 
   /** One recurrence: state and injection → the next state. */

@@ -3,7 +3,6 @@ package rondo.nn;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import rondo.engine.graph.Attention;
 import rondo.engine.graph.Heads;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Rotary;
@@ -71,6 +70,6 @@ public record SelfAttention(
                 config.rope().interleaved(),
                 false));
     float scale = (float) (1 / Math.sqrt(config.headDim()));
-    return g.add(MatMul.linear(g.add(new Attention(y, heads, scale)), t.parameter(proj)));
+    return g.add(MatMul.linear(positions.attend(t, y, heads, scale), t.parameter(proj)));
   }
 }

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.Gradients;
 import rondo.engine.graph.Graph;
 import rondo.engine.graph.Tensor;
@@ -18,17 +20,36 @@ import rondo.engine.weights.ParameterLayout;
 public final class Trace {
   /** Some columns of a parameter; all of them for most. */
   record View(Parameter parameter, int from, int count, boolean second) {
-    Buffer in(ParameterLayout layout, Region region) {
-      var buffer = layout.of(parameter, region);
+    Buffer in(Function<Parameter, Buffer> memory) {
+      var buffer = memory.apply(parameter);
       return count == parameter.shape().last() ? buffer : buffer.columns(from, count);
     }
   }
 
   private final Graph graph = new Graph();
+  private final DType activations;
   private final Map<View, Tensor> parameters = new LinkedHashMap<>();
+
+  /** In f32. */
+  public Trace() {
+    this(DType.F32);
+  }
+
+  /**
+   * With activations and matrices of a type; gains and biases are f32.
+   *
+   * @param activations f32 or bf16
+   */
+  public Trace(DType activations) {
+    this.activations = activations;
+  }
 
   public Graph graph() {
     return graph;
+  }
+
+  public DType activations() {
+    return activations;
   }
 
   public Tensor input(String name, TensorType type) {
@@ -43,7 +64,7 @@ public final class Trace {
   /** Columns {@code from} … {@code from + count - 1} of a matrix. */
   public Tensor view(Parameter p, int from, int count) {
     return parameters.computeIfAbsent(
-        new View(p, from, count, false), _ -> graph.input(p.name(), p.type().withLast(count)));
+        new View(p, from, count, false), _ -> graph.input(p.name(), type(p).withLast(count)));
   }
 
   /**
@@ -52,7 +73,11 @@ public final class Trace {
    */
   public Tensor second(Parameter p) {
     return parameters.computeIfAbsent(
-        new View(p, 0, p.shape().last(), true), _ -> graph.input(p.name(), p.type()));
+        new View(p, 0, p.shape().last(), true), _ -> graph.input(p.name(), type(p)));
+  }
+
+  private TensorType type(Parameter p) {
+    return p.group() == Parameter.Group.GAIN ? p.type() : new TensorType(activations, p.shape());
   }
 
   /** All parameters used so far. */
@@ -60,10 +85,15 @@ public final class Trace {
     return List.copyOf(parameters.values());
   }
 
-  /** Binds each parameter used to its memory in a region of the layout. */
-  public Map<Tensor, Buffer> bind(ParameterLayout layout, Region region) {
+  /** Binds each parameter used to its memory. */
+  public Map<Tensor, Buffer> bind(Function<Parameter, Buffer> memory) {
+    return bind(parameters, memory);
+  }
+
+  private static Map<Tensor, Buffer> bind(
+      Map<View, Tensor> values, Function<Parameter, Buffer> memory) {
     var bindings = new LinkedHashMap<Tensor, Buffer>();
-    parameters.forEach((view, t) -> bindings.put(t, view.in(layout, region)));
+    values.forEach((view, t) -> bindings.put(t, view.in(memory)));
     return bindings;
   }
 
@@ -76,9 +106,7 @@ public final class Trace {
 
     /** Binds each parameter's gradient to its memory in a region of the layout. */
     public Map<Tensor, Buffer> bind(ParameterLayout layout, Region region) {
-      var bindings = new LinkedHashMap<Tensor, Buffer>();
-      parameters.forEach((view, t) -> bindings.put(t, view.in(layout, region)));
-      return bindings;
+      return Trace.bind(parameters, p -> layout.of(p, region));
     }
   }
 

@@ -9,6 +9,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import rondo.engine.device.Device;
+import rondo.engine.graph.DType;
 import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.checkpoint.SafetensorsFile;
@@ -16,35 +17,59 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** Logits and states of whole models, and the surgery that relates them, against golden values. */
 class GoldenLogitsTest {
-  @ParameterizedTest(name = "{0} on {1}")
+  @ParameterizedTest(name = "{0} on {1} in {2}")
   @CsvSource({
-    "llama-base,plain", "llama-base,cpu", "llama-base,emulated",
-    "llama3-base,plain", "llama3-base,cpu", "llama3-base,emulated",
-    "olmo2-base,plain", "olmo2-base,cpu", "olmo2-base,emulated"
+    "llama-base,plain,F32",
+    "llama-base,cpu,F32",
+    "llama-base,emulated,F32",
+    "llama-base,plain,BF16",
+    "llama-base,emulated,BF16",
+    "llama3-base,plain,F32",
+    "llama3-base,cpu,F32",
+    "llama3-base,emulated,F32",
+    "llama3-base,plain,BF16",
+    "llama3-base,emulated,BF16",
+    "olmo2-base,plain,F32",
+    "olmo2-base,cpu,F32",
+    "olmo2-base,emulated,F32",
+    "olmo2-base,plain,BF16",
+    "olmo2-base,emulated,BF16"
   })
-  void logitsOfFixedDepthModelsAreTheGoldenOnes(String name, String on) {
+  void logitsOfFixedDepthModelsAreTheGoldenOnes(String name, String on, DType type) {
     var folder = Golden.folder(name);
     try (var device = Golden.device(on);
         var expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
         var weights = WeightFiles.load(folder, device)) {
       var ids = expected.require("input_ids");
-      var model = new Unrolled(device, weights, (int) ids.shape()[0], (int) ids.shape()[1]);
+      var model = new Unrolled(device, weights, (int) ids.shape()[0], (int) ids.shape()[1], type);
       Golden.assertClose(
           "logits",
           expected.require("logits").readFloats(),
           model.logits(ids.readInts()),
-          Golden.TOLERANCE);
+          Golden.tolerance(type));
       assertEquals(List.of(), weights.notes());
     }
   }
 
-  @ParameterizedTest(name = "{0} on {1}")
+  @ParameterizedTest(name = "{0} on {1} in {2}")
   @CsvSource({
-    "llama-retrofit,plain", "llama-retrofit,cpu", "llama-retrofit,emulated",
-    "olmo2-retrofit,plain", "olmo2-retrofit,cpu", "olmo2-retrofit,emulated",
-    "huginn,plain", "huginn,cpu", "huginn,emulated"
+    "llama-retrofit,plain,F32",
+    "llama-retrofit,cpu,F32",
+    "llama-retrofit,emulated,F32",
+    "llama-retrofit,plain,BF16",
+    "llama-retrofit,emulated,BF16",
+    "olmo2-retrofit,plain,F32",
+    "olmo2-retrofit,cpu,F32",
+    "olmo2-retrofit,emulated,F32",
+    "olmo2-retrofit,plain,BF16",
+    "olmo2-retrofit,emulated,BF16",
+    "huginn,plain,F32",
+    "huginn,cpu,F32",
+    "huginn,emulated,F32",
+    "huginn,plain,BF16",
+    "huginn,emulated,BF16"
   })
-  void logitsAndStatesOfRecurrentModelsAreTheGoldenOnes(String name, String on) {
+  void logitsAndStatesOfRecurrentModelsAreTheGoldenOnes(String name, String on, DType type) {
     var folder = Golden.folder(name);
     try (var device = Golden.device(on);
         var expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
@@ -53,24 +78,26 @@ class GoldenLogitsTest {
       int batch = (int) ids.shape()[0];
       int time = (int) ids.shape()[1];
       var start = expected.require("initial_state").readFloats();
-      var at = new Unrolled(device, weights, batch, time).recur(ids.readInts(), start, 8);
+      var at = new Unrolled(device, weights, batch, time, type).recur(ids.readInts(), start, 8);
       for (int r : new int[] {1, 2, 4, 8}) {
-        assertClose(expected, "logits_r" + r, Golden.of(at, "logits_r" + r));
-        assertClose(expected, "state_r" + r, Golden.of(at, "state_r" + r));
+        assertClose(type, expected, "logits_r" + r, Golden.of(at, "logits_r" + r));
+        assertClose(type, expected, "state_r" + r, Golden.of(at, "state_r" + r));
       }
       var fromZero =
-          new Unrolled(device, weights, batch, time)
+          new Unrolled(device, weights, batch, time, type)
               .recur(ids.readInts(), new float[start.length], 4);
       var zero = Golden.of(fromZero, "logits_r4");
-      assertClose(expected, "logits_r4_zero", zero);
+      assertClose(type, expected, "logits_r4_zero", zero);
       var numbers = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());
       double loss = loss(zero, expected.require("targets").readInts());
-      assertEquals(numbers.get("loss_r4_zero").asDouble(), loss, 1e-5, "loss_r4_zero");
+      assertEquals(
+          numbers.get("loss_r4_zero").asDouble(), loss, Golden.tolerance(type), "loss_r4_zero");
     }
   }
 
-  private static void assertClose(SafetensorsFile expected, String name, float[] actual) {
-    Golden.assertClose(name, expected.require(name).readFloats(), actual, Golden.TOLERANCE);
+  private static void assertClose(
+      DType type, SafetensorsFile expected, String name, float[] actual) {
+    Golden.assertClose(name, expected.require(name).readFloats(), actual, Golden.tolerance(type));
   }
 
   /** Mean cross-entropy over counted targets, in double. */

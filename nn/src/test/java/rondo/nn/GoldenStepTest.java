@@ -10,6 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import rondo.engine.device.Device;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.nn.checkpoint.SafetensorsFile;
 import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
@@ -31,22 +32,34 @@ class GoldenStepTest {
     }
   }
 
-  @ParameterizedTest(name = "{0} on {1}")
+  @ParameterizedTest(name = "{0} on {1} in {2}")
   @CsvSource({
-    "llama-retrofit,plain", "llama-retrofit,cpu", "llama-retrofit,emulated",
-    "olmo2-retrofit,plain", "olmo2-retrofit,cpu", "olmo2-retrofit,emulated",
-    "huginn,plain", "huginn,cpu", "huginn,emulated"
+    "llama-retrofit,plain,F32",
+    "llama-retrofit,cpu,F32",
+    "llama-retrofit,emulated,F32",
+    "llama-retrofit,plain,BF16",
+    "llama-retrofit,emulated,BF16",
+    "olmo2-retrofit,plain,F32",
+    "olmo2-retrofit,cpu,F32",
+    "olmo2-retrofit,emulated,F32",
+    "olmo2-retrofit,plain,BF16",
+    "olmo2-retrofit,emulated,BF16",
+    "huginn,plain,F32",
+    "huginn,cpu,F32",
+    "huginn,emulated,F32",
+    "huginn,plain,BF16",
+    "huginn,emulated,BF16"
   })
-  void lossAndEveryGradientAreTheGoldenOnes(String name, String on) {
+  void lossAndEveryGradientAreTheGoldenOnes(String name, String on, DType type) {
     var folder = Golden.folder(name);
     try (var device = Golden.device(on);
         var expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
         var weights = WeightFiles.load(folder, device)) {
       var numbers = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());
-      var result = run(device, weights, expected, numbers, Keep.STATE);
-      assertEquals(numbers.get("loss").asDouble(), result.loss, 1e-5);
+      var result = run(device, weights, expected, numbers, Keep.STATE, type);
+      assertEquals(numbers.get("loss").asDouble(), result.loss, Golden.tolerance(type));
       assertEquals(
-          1, result.norm() / numbers.get("grad_norm").asDouble(), Golden.TOLERANCE, "norm");
+          1, result.norm() / numbers.get("grad_norm").asDouble(), Golden.tolerance(type), "norm");
       assertEquals(
           expected.tensors().keySet().stream().filter(n -> n.startsWith("grad.")).count(),
           result.gradients.size());
@@ -55,9 +68,9 @@ class GoldenStepTest {
               parameter,
               expected.require("grad." + parameter).readFloats(),
               gradient,
-              Golden.TOLERANCE));
+              Golden.gradientTolerance(type)));
 
-      var kept = run(device, weights, expected, numbers, Keep.ALL);
+      var kept = run(device, weights, expected, numbers, Keep.ALL, type);
       assertEquals(result.loss, kept.loss, "loss with everything kept");
       result.gradients.forEach((parameter, gradient) ->
           assertArrayEquals(gradient, Golden.of(kept.gradients, parameter), parameter));
@@ -81,8 +94,8 @@ class GoldenStepTest {
       var model = (RecurrentModel) weights.model();
       int batch = (int) ids.shape()[0];
       int time = (int) ids.shape()[1];
-      var plan = new DepthPlan(model, batch, time, 4, Keep.STATE, false, 0.5f);
-      try (var bound = new Bound(device, plan, weights)) {
+      var plan = new DepthPlan(model, batch, time, 4, Keep.STATE, false, 0.5f, DType.F32);
+      try (var bound = new Bound(device, plan, weights, DType.F32)) {
         device.write(bound.step.tokens(), ids.readInts());
         device.write(bound.step.targets(), expected.require("targets").readInts());
         var start = expected.require("initial_state").readFloats();
@@ -101,14 +114,26 @@ class GoldenStepTest {
   }
 
   private static Result run(
-      Device device, Weights weights, SafetensorsFile expected, JsonNode numbers, Keep keep) {
+      Device device,
+      Weights weights,
+      SafetensorsFile expected,
+      JsonNode numbers,
+      Keep keep,
+      DType type) {
     var ids = expected.require("input_ids");
     var depth = new Depth(numbers.get("no_grad_steps").asInt(), numbers.get("grad_steps").asInt());
     var model = (RecurrentModel) weights.model();
     var plan =
         new DepthPlan(
-            model, (int) ids.shape()[0], (int) ids.shape()[1], depth.tracked(), keep, false, 1);
-    try (var bound = new Bound(device, plan, weights)) {
+            model,
+            (int) ids.shape()[0],
+            (int) ids.shape()[1],
+            depth.tracked(),
+            keep,
+            false,
+            1,
+            type);
+    try (var bound = new Bound(device, plan, weights, type)) {
       device.write(bound.step.tokens(), ids.readInts());
       device.write(bound.step.targets(), expected.require("targets").readInts());
       bound.step.run(depth, 0, expected.require("initial_state").readFloats());
@@ -122,22 +147,23 @@ class GoldenStepTest {
 
   /** A plan with memory of its own. */
   private static final class Bound implements AutoCloseable {
+    final WorkingWeights working;
     final Region gradients;
     final Region state;
     final Region workspace;
     final DepthStep step;
 
-    Bound(Device device, DepthPlan plan, Weights weights) {
+    Bound(Device device, DepthPlan plan, Weights weights, DType type) {
+      working = new WorkingWeights(weights, type);
       gradients = device.allocate("gradients", weights.layout().bytes());
       state = device.allocate("state", plan.stateBytes());
       workspace = device.allocate("workspace", plan.workspaceBytes());
-      step =
-          new DepthStep(
-              device, plan, weights.layout(), weights.region(), gradients, state, workspace);
+      step = new DepthStep(device, plan, working, gradients, state, workspace);
     }
 
     @Override
     public void close() {
+      working.close();
       gradients.close();
       state.close();
       workspace.close();

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
@@ -19,11 +20,12 @@ final class Unrolled {
   private final Weights weights;
   private final int batch;
   private final int time;
-  private final Trace trace = new Trace();
+  private final Trace trace;
   private final Tensor tokens;
   private final Positions positions;
 
-  Unrolled(Device device, Weights weights, int batch, int time) {
+  Unrolled(Device device, Weights weights, int batch, int time, DType activations) {
+    trace = new Trace(activations);
     this.device = device;
     this.weights = weights;
     this.batch = batch;
@@ -47,7 +49,7 @@ final class Unrolled {
   Map<String, float[]> recur(int[] ids, float[] initial, int most) {
     var model = (RecurrentModel) weights.model();
     int width = model.config().block().width();
-    var start = trace.input("state", TensorType.f32(batch, time, width));
+    var start = trace.input("state", TensorType.of(trace.activations(), batch, time, width));
     var injection = model.injection(trace, tokens, positions);
     var results = new ArrayList<Tensor>();
     var state = start;
@@ -66,7 +68,7 @@ final class Unrolled {
   }
 
   private Tensor head(Tensor features, rondo.engine.weights.Parameter head) {
-    return trace.graph().add(MatMul.linear(features, trace.parameter(head)));
+    return trace.graph().add(MatMul.linear(features, trace.parameter(head), DType.F32));
   }
 
   private List<float[]> run(
@@ -77,9 +79,10 @@ final class Unrolled {
     given.addAll(ids.keySet());
     given.addAll(values.keySet());
     var program = Program.slice("unrolled", trace.graph(), given, results, List.of());
-    try (var workspace = device.allocate("workspace", program.workspaceBytes());
+    try (var working = new WorkingWeights(weights, trace.activations());
+        var workspace = device.allocate("workspace", program.workspaceBytes());
         var memory = device.allocate("memory", bytes(given) + bytes(results))) {
-      var b = new HashMap<Tensor, Buffer>(trace.bind(weights.layout(), weights.region()));
+      var b = new HashMap<Tensor, Buffer>(working.bind(trace));
       given.forEach(t -> b.computeIfAbsent(t, _ -> memory.next(t.type())));
       results.forEach(t -> b.put(t, memory.next(t.type())));
       FixedStep.writePositions(

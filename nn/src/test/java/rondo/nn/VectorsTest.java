@@ -11,6 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import rondo.engine.device.Device;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.nn.checkpoint.SafetensorsFile;
 import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
@@ -52,7 +53,8 @@ class VectorsTest {
       int batch = (int) ids.shape()[0];
       int time = (int) ids.shape()[1];
       var start = expected.require("initial_state").readFloats();
-      var actual = new Unrolled(device, weights, batch, time).recur(ids.readInts(), start, 3);
+      var actual =
+          new Unrolled(device, weights, batch, time, DType.F32).recur(ids.readInts(), start, 3);
       for (var what : new String[] {"state_r1", "logits_r1", "state_r3", "logits_r3"}) {
         Golden.assertClose(
             what, expected.require(what).readFloats(), Golden.of(actual, what), Golden.TOLERANCE);
@@ -64,13 +66,19 @@ class VectorsTest {
       for (var keep : Keep.values()) {
         var plan =
             new DepthPlan(
-                (RecurrentModel) weights.model(), batch, time, depth.tracked(), keep, false, 1);
-        try (var gradients = device.allocate("gradients", weights.layout().bytes());
+                (RecurrentModel) weights.model(),
+                batch,
+                time,
+                depth.tracked(),
+                keep,
+                false,
+                1,
+                DType.F32);
+        try (var working = new WorkingWeights(weights, DType.F32);
+            var gradients = device.allocate("gradients", weights.layout().bytes());
             var state = device.allocate("state", plan.stateBytes());
             var workspace = device.allocate("workspace", plan.workspaceBytes())) {
-          var step =
-              new DepthStep(
-                  device, plan, weights.layout(), weights.region(), gradients, state, workspace);
+          var step = new DepthStep(device, plan, working, gradients, state, workspace);
           fill(device, step, expected);
           step.run(depth, 0, start);
           assertStep(device, step, weights, gradients, numbers);
@@ -96,16 +104,15 @@ class VectorsTest {
       Golden.assertClose(
           "logits",
           expected.require("logits").readFloats(),
-          new Unrolled(device, weights, batch, time).logits(ids.readInts()),
+          new Unrolled(device, weights, batch, time, DType.F32).logits(ids.readInts()),
           Golden.TOLERANCE);
       var numbers = JsonMapper.shared().readTree(folder.resolve("expected.json").toFile());
-      var plan = new FixedPlan((FixedModel) weights.model(), batch, time, 1);
-      try (var gradients = device.allocate("gradients", weights.layout().bytes());
+      var plan = new FixedPlan((FixedModel) weights.model(), batch, time, 1, DType.F32);
+      try (var working = new WorkingWeights(weights, DType.F32);
+          var gradients = device.allocate("gradients", weights.layout().bytes());
           var state = device.allocate("state", plan.stateBytes());
           var workspace = device.allocate("workspace", plan.workspaceBytes())) {
-        var step =
-            new FixedStep(
-                device, plan, weights.layout(), weights.region(), gradients, state, workspace);
+        var step = new FixedStep(device, plan, working, gradients, state, workspace);
         fill(device, step, expected);
         step.run(new Depth(0, 1), 0);
         assertStep(device, step, weights, gradients, numbers);

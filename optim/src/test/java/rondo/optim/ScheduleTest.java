@@ -96,6 +96,22 @@ class ScheduleTest {
     assertEquals(depth, curriculum.mean(step), "at step " + step);
   }
 
+  /** Values of the formula by hand: peak 8 over ten steps, from 3 and from 1. */
+  @Test
+  void backpropRisesFromItsStartToItsPeak() {
+    var from3 = new BackpropSchedule(3, 8, 10, Curve.LINEAR);
+    int[] expected = {3, 4, 4, 5, 5, 6, 7, 7, 8, 8, 8};
+    for (int t = 0; t < expected.length; t++) {
+      assertEquals(expected[t], from3.most(t), "step " + t);
+    }
+    var from1 = new BackpropSchedule(1, 8, 10, Curve.ONE_MINUS_SQRT);
+    assertEquals(2, from1.most(0));
+    assertEquals(8, from1.most(9));
+    assertEquals(6, BackpropSchedule.none(6).most(0));
+    assertThrows(
+        IllegalArgumentException.class, () -> new BackpropSchedule(9, 8, 10, Curve.LINEAR));
+  }
+
   @Test
   void scheduleHasItsThreePhases() {
     var linear = new Schedule(100, 10, 20, Curve.LINEAR, 0.1);

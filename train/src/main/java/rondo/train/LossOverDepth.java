@@ -8,6 +8,7 @@ import rondo.data.rows.BatchShape;
 import rondo.data.rows.EvaluationBatches;
 import rondo.data.rows.RowReader;
 import rondo.engine.device.Device;
+import rondo.engine.graph.DType;
 import rondo.infer.Forward;
 import rondo.nn.Weights;
 
@@ -32,6 +33,7 @@ public final class LossOverDepth {
    * @param batch rows at a time
    * @param rows at most
    * @param randomState whether the initial state is noise; else zero
+   * @param activations f32 or bf16
    */
   public record Settings(
       List<Integer> recurrences,
@@ -39,7 +41,8 @@ public final class LossOverDepth {
       int sequenceLength,
       long rows,
       boolean randomState,
-      long seed) {
+      long seed,
+      DType activations) {
     public Settings {
       recurrences = List.copyOf(recurrences);
       for (int i = 0; i < recurrences.size(); i++) {
@@ -78,7 +81,9 @@ public final class LossOverDepth {
       LongConsumer progress) {
     var shape = new BatchShape(settings.batch, settings.sequenceLength);
     try (var batches = new EvaluationBatches(rows, shape, settings.rows);
-        var forward = new Forward(weights, device, settings.batch, settings.sequenceLength)) {
+        var forward =
+            new Forward(
+                weights, device, settings.batch, settings.sequenceLength, settings.activations)) {
       return new LossOverDepth(forward, device, settings).run(batches, name, progress);
     }
   }

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.DType;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
+import rondo.optim.BackpropSchedule;
 import rondo.optim.Curriculum;
 import rondo.optim.OptimizerConfig;
 import rondo.optim.Schedule;
@@ -21,6 +22,7 @@ import rondo.optim.Schedule;
  * @param randomInit whether weights start at random instead of being read
  * @param out folder of checkpoints and metrics
  * @param clip global gradient norm; 0 for no clipping
+ * @param activations f32 or bf16; masters, moments and gradients are f32
  * @param values everything as written, flat, for comparison at a resume
  */
 public record Recipe(
@@ -36,6 +38,7 @@ public record Recipe(
     OptimizerConfig optimizer,
     Schedule schedule,
     double clip,
+    DType activations,
     CheckpointPolicy checkpoint,
     long seed,
     Map<String, String> values) {
@@ -65,11 +68,15 @@ public record Recipe(
   /**
    * How depth is drawn.
    *
-   * @param backprop most recurrences that are tracked
+   * @param backprop most recurrences that are tracked, over the steps
    * @param randomState whether the initial state is noise; else zero
    */
   public record DepthPolicy(
-      Curriculum curriculum, int backprop, DepthSampler sampler, boolean randomState, Keep keep) {}
+      Curriculum curriculum,
+      BackpropSchedule backprop,
+      DepthSampler sampler,
+      boolean randomState,
+      Keep keep) {}
 
   /**
    * When the run's state is written.
@@ -102,6 +109,7 @@ public record Recipe(
     return RecipeReader.optimizer(new Section("optimizer", Map.of()));
   }
 
+  /** f32 or bf16. */
   static DType precision(String word) {
     return word.equals("bf16") ? DType.BF16 : DType.F32;
   }

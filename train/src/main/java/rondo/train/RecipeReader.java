@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
+import rondo.optim.BackpropSchedule;
 import rondo.optim.Curriculum;
 import rondo.optim.Curve;
 import rondo.optim.OptimizerConfig;
@@ -38,10 +39,7 @@ final class RecipeReader {
       throw batch.wrong("micro", micro, "a divisor of the " + sequences + " sequences");
     }
     batch.end();
-    root.word("precision", "f32", "f32", "bf16");
-    if ("bf16".equals(root.get("precision"))) {
-      throw root.wrong("precision", "bf16", "f32: bf16 activations need a GPU device");
-    }
+    var activations = Recipe.precision(root.word("precision", "f32", "f32", "bf16"));
     var checkpoint = root.section("checkpoint");
     var policy =
         new Recipe.CheckpointPolicy(checkpoint.count("every", 1000), checkpoint.count("keep", 3));
@@ -60,6 +58,7 @@ final class RecipeReader {
             optimizer(root.section("optimizer")),
             schedule(root.section("schedule"), steps),
             root.notNegative("clip", 1),
+            activations,
             policy,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
@@ -108,34 +107,55 @@ final class RecipeReader {
   private static Recipe.DepthPolicy depth(Section s, int steps) {
     int mean = s.count("mean", 32);
     int backprop = s.count("backprop", 8);
-    var sampler = s.word("sampler", "lognormal-poisson", "lognormal-poisson", "fixed");
+    var sampler =
+        s.word("sampler", "lognormal-poisson", DepthSampler.names().toArray(new String[0]));
     var state = s.word("state", "random", "random", "zero");
     var keep = s.word("keep", "all", "all", "state");
     var c = s.section("curriculum");
-    var curve = c.word("curve", "none", "none", "linear", "1-sqrt");
-    long ramp = 0;
-    if (c.has("steps")) {
-      ramp = c.whole("steps", 0);
-      if (ramp < 0 || c.has("fraction")) {
-        throw c.wrong("steps", ramp, "at least 0, without fraction");
-      }
-    } else {
-      ramp = (long) Math.ceil(c.fraction("fraction", 0.25) * steps);
-    }
+    var curve = rise(c);
+    long ramp = ramp(c, steps);
     c.end();
+    var b = s.section("backprop_curriculum");
+    var backpropCurve = rise(b);
+    long backpropRamp = ramp(b, steps);
+    int start = b.count("start", 1);
+    if (start > backprop) {
+      throw b.wrong("start", start, "at most depth.backprop, " + backprop);
+    }
+    b.end();
     s.end();
     var curriculum =
-        switch (curve) {
-          case "linear" -> new Curriculum(mean, ramp, Curve.LINEAR);
-          case "1-sqrt" -> new Curriculum(mean, ramp, Curve.ONE_MINUS_SQRT);
-          default -> Curriculum.none(mean);
-        };
+        curve == Curve.CONSTANT ? Curriculum.none(mean) : new Curriculum(mean, ramp, curve);
+    var tracked =
+        backpropCurve == Curve.CONSTANT
+            ? BackpropSchedule.none(backprop)
+            : new BackpropSchedule(start, backprop, backpropRamp, backpropCurve);
     return new Recipe.DepthPolicy(
         curriculum,
-        backprop,
-        sampler.equals("fixed") ? DepthSampler.FIXED : DepthSampler.LOGNORMAL_POISSON,
+        tracked,
+        DepthSampler.named(sampler),
         state.equals("random"),
         keep.equals("all") ? Keep.ALL : Keep.STATE);
+  }
+
+  private static Curve rise(Section s) {
+    return switch (s.word("curve", "none", "none", "linear", "1-sqrt")) {
+      case "linear" -> Curve.LINEAR;
+      case "1-sqrt" -> Curve.ONE_MINUS_SQRT;
+      default -> Curve.CONSTANT;
+    };
+  }
+
+  /** Steps of a rise, given as steps or as a fraction of all. */
+  private static long ramp(Section s, int steps) {
+    if (!s.has("steps")) {
+      return (long) Math.ceil(s.fraction("fraction", 0.25) * steps);
+    }
+    long ramp = s.whole("steps", 0);
+    if (ramp < 0 || s.has("fraction")) {
+      throw s.wrong("steps", ramp, "at least 0, without fraction");
+    }
+    return ramp;
   }
 
   static OptimizerConfig optimizer(Section s) {

@@ -20,12 +20,14 @@ import rondo.data.tokenizer.Tokenizer;
 import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
 import rondo.engine.device.Region;
+import rondo.engine.graph.DType;
 import rondo.nn.FixedModel;
 import rondo.nn.Initializer;
 import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
 import rondo.nn.WeightFiles;
 import rondo.nn.Weights;
+import rondo.nn.WorkingWeights;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ConfigReader;
@@ -49,6 +51,7 @@ final class Session implements AutoCloseable {
   final Map<String, byte[]> companions;
 
   final Weights weights;
+  final WorkingWeights working;
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
@@ -64,6 +67,10 @@ final class Session implements AutoCloseable {
   Session(Recipe recipe, Device device) {
     this.recipe = recipe;
     this.device = device;
+    if (recipe.activations() == DType.BF16 && !device.hasBf16()) {
+      throw new IllegalArgumentException(
+          "recipe: precision: bf16: expected f32 on " + device.name() + ": bf16 needs a GPU");
+    }
     try {
       var config = config(recipe);
       var folder = tokenizerFolder(recipe);
@@ -75,6 +82,8 @@ final class Session implements AutoCloseable {
       validation = Validation.of(recipe, config.vocabulary(), tokenizer);
       weights = weights(config);
       owned.add(weights::close);
+      working = new WorkingWeights(weights, recipe.activations());
+      owned.add(working::close);
       var layout = weights.layout();
       gradients = allocate("gradients", layout.bytes());
       var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
@@ -85,20 +94,28 @@ final class Session implements AutoCloseable {
       Region workspace;
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = new FixedPlan(m, recipe.micro(), time, scale);
+          var plan = new FixedPlan(m, recipe.micro(), time, scale, recipe.activations());
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
-          step = new FixedStep(device, plan, layout, weights.region(), gradients, state, workspace);
+          step = new FixedStep(device, plan, working, gradients, state, workspace);
         }
         case RecurrentModel m -> {
           var depth = recipe.depth();
-          int tracked = Math.min(depth.backprop(), depth.curriculum().peak());
+          int tracked =
+              depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
           var plan =
               new DepthPlan(
-                  m, recipe.micro(), time, tracked, depth.keep(), depth.randomState(), scale);
+                  m,
+                  recipe.micro(),
+                  time,
+                  tracked,
+                  depth.keep(),
+                  depth.randomState(),
+                  scale,
+                  recipe.activations());
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
-          step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
+          step = new DepthStep(device, plan, working, gradients, state, workspace);
         }
       }
       optimizer =
@@ -146,7 +163,7 @@ final class Session implements AutoCloseable {
     }
     // What is saved says what it was trained for.
     return config instanceof RecurrentConfig r
-        ? r.withRecurrence(recipe.depth().curriculum().peak(), recipe.depth().backprop())
+        ? r.withRecurrence(recipe.depth().curriculum().peak(), recipe.depth().backprop().peak())
         : config;
   }
 

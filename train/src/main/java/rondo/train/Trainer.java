@@ -104,6 +104,7 @@ public final class Trainer implements AutoCloseable {
               .formatted(found.data(), session.fingerprints));
     }
     WeightFiles.load(folder, session.weights);
+    session.working.refresh();
     Checkpoints.readMoments(folder, session);
     session.batches.seek(found.state().cursor());
     state = found.state();
@@ -220,6 +221,7 @@ public final class Trainer implements AutoCloseable {
   private StepReport takeStep() {
     long started = System.nanoTime();
     int mean = recipe.depth().curriculum().mean(state.step());
+    int backprop = recipe.depth().backprop().most(state.step());
     var step = session.step;
     device.zero(session.weights.layout().all(session.gradients));
     double loss = 0;
@@ -230,8 +232,7 @@ public final class Trainer implements AutoCloseable {
     long micro = state.micro();
     int accumulation = recipe.accumulation();
     for (int i = 0; i < accumulation; i++, micro++) {
-      var depth =
-          recipe.depth().sampler().draw(mean, recipe.depth().backprop(), recipe.seed(), micro);
+      var depth = recipe.depth().sampler().draw(mean, backprop, recipe.seed(), micro);
       session.batches.next(tokens, targets);
       device.write(step.tokens(), tokens);
       device.write(step.targets(), targets);
@@ -245,6 +246,7 @@ public final class Trainer implements AutoCloseable {
     check("loss", loss);
     double factor = recipe.schedule().factor(state.step());
     session.optimizer.update(state.step(), factor);
+    session.working.refresh();
     double norm = session.optimizer.gradientNorm();
     check("gradient norm", norm);
     double seconds = (System.nanoTime() - started) / 1e9;

@@ -59,7 +59,8 @@ final class Validation {
             data.sequenceLength(),
             data.validationRows(),
             recipe.depth().randomState(),
-            recipe.seed());
+            recipe.seed(),
+            recipe.activations());
     return new Validation(rows, source.name(), settings);
   }
 

@@ -44,8 +44,9 @@ class RecipeTest {
           steps=many                     | steps: many: expected a number
           steps=2.5                      | expected a whole number of at least 1
           batch.micro=3                  | batch.micro: 3: expected a divisor of the 4 sequences
-          depth.sampler=poisson          | expected lognormal-poisson or fixed
-          precision=bf16                 | bf16 activations need a GPU device
+          depth.sampler=poisson          | poisson-fill
+          depth.backprop_curriculum.start=99 | at most depth.backprop
+          precision=fp16                 | f32 or bf16
           schedule.warmup.fraction=1.5   | a number from 0 to 1
           optimizer.name=sgd             | expected muon or adamw
           data.train=[]                  | at least one {path: …}

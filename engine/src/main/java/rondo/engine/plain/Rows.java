@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
+import rondo.engine.graph.Bf16;
 
 /**
  * Rows of memory as double arrays, and the arrays themselves: a few slots that grow to the largest
@@ -64,7 +65,7 @@ final class Rows {
   static double get(MemorySegment memory, int type, long index) {
     return switch (type) {
       case F32 -> memory.getAtIndex(JAVA_FLOAT, index);
-      case BF16 -> fromBf16(memory.getAtIndex(JAVA_SHORT, index));
+      case BF16 -> Bf16.widen(memory.getAtIndex(JAVA_SHORT, index));
       case I8 -> memory.get(JAVA_BYTE, index);
       case E4M3 -> fromE4m3(memory.get(JAVA_BYTE, index));
       default -> throw new IllegalArgumentException("no elements of type " + type);
@@ -75,7 +76,7 @@ final class Rows {
   static void set(MemorySegment memory, int type, long index, double value) {
     switch (type) {
       case F32 -> memory.setAtIndex(JAVA_FLOAT, index, (float) value);
-      case BF16 -> memory.setAtIndex(JAVA_SHORT, index, toBf16((float) value));
+      case BF16 -> memory.setAtIndex(JAVA_SHORT, index, Bf16.narrow((float) value));
       case I8 -> memory.set(JAVA_BYTE, index, toI8((float) value));
       case E4M3 -> memory.set(JAVA_BYTE, index, toE4m3((float) value));
       default -> throw new IllegalArgumentException("no elements of type " + type);
@@ -84,24 +85,11 @@ final class Rows {
 
   /** A value as an activation of the type holds it. */
   static double rounded(int type, double value) {
-    return type == BF16 ? fromBf16(toBf16((float) value)) : (float) value;
+    return type == BF16 ? Bf16.widen(Bf16.narrow((float) value)) : (float) value;
   }
 
   static int bytes(int type) {
     return type == F32 ? 4 : type == BF16 ? 2 : 1;
-  }
-
-  static float fromBf16(short bits) {
-    return Float.intBitsToFloat(bits << 16);
-  }
-
-  /** Rounds to nearest even; a NaN stays one even when only its low payload bits are set. */
-  static short toBf16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (short) ((bits >>> 16) | 0x40);
-    }
-    return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);
   }
 
   static byte toI8(float value) {

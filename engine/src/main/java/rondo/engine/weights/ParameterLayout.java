@@ -113,11 +113,36 @@ public final class ParameterLayout {
 
   /** One parameter in a region of this layout. */
   public Buffer of(Parameter p, Region region) {
+    return of(p, region, DType.F32);
+  }
+
+  /** One parameter in a region that holds elements of another type in this layout. */
+  public Buffer of(Parameter p, Region region, DType type) {
     Long offset = offsets.get(p);
     if (offset == null) {
       throw new IllegalArgumentException("parameter " + p.name() + " is not in this layout");
     }
-    return region.at(4 * offset, p.type());
+    return region.at(type.bytes() * offset, new TensorType(type, p.shape()));
+  }
+
+  /** Adjacent elements. */
+  public record Run(long offset, long count) {}
+
+  /** All that is no gain, in runs: each stack of body matrices, then embeddings. */
+  public List<Run> matrixRuns() {
+    var runs = new ArrayList<Run>();
+    for (var s : stacks) {
+      runs.add(new Run(s.offset(), s.shape().size() * s.parameters().size()));
+    }
+    long embeddings =
+        parameters.stream()
+            .filter(p -> p.group() == Parameter.Group.EMBEDDING)
+            .mapToLong(p -> p.shape().size())
+            .sum();
+    if (embeddings > 0) {
+      runs.add(new Run(restOffset, embeddings));
+    }
+    return runs;
   }
 
   public Buffer of(Stack s, Region region) {

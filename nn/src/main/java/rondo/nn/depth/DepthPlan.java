@@ -3,11 +3,11 @@ package rondo.nn.depth;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
 import rondo.engine.graph.TensorType;
-import rondo.engine.graph.TruncatedNormal;
 import rondo.nn.Positions;
 import rondo.nn.RecurrentModel;
 import rondo.nn.Trace;
@@ -76,6 +76,7 @@ public final class DepthPlan {
    *
    * @param tracked most recurrences that are differentiated
    * @param gradScale factor of the loss in the gradients: 1 / micro-batches
+   * @param activations f32 or bf16
    */
   public DepthPlan(
       RecurrentModel model,
@@ -84,7 +85,8 @@ public final class DepthPlan {
       int tracked,
       Keep keep,
       boolean randomState,
-      float gradScale) {
+      float gradScale,
+      DType activations) {
     this.model = model;
     this.batch = batch;
     this.time = time;
@@ -93,10 +95,10 @@ public final class DepthPlan {
     this.randomState = randomState;
     var config = model.config();
     int width = config.block().width();
-    state = TensorType.f32(batch, time, width);
+    state = TensorType.of(activations, batch, time, width);
     var ids = TensorType.i32(batch, time);
 
-    var t = new Trace();
+    var t = new Trace(activations);
     tokens = t.input("tokens", ids);
     var positions = positions(t);
     var injection = model.injection(t, tokens, positions);
@@ -107,16 +109,12 @@ public final class DepthPlan {
     preludeForward = forward("prelude", prelude, keep);
     preludeBackward = backward("prelude backward", prelude, dInjection, List.of(), List.of());
 
-    var noiseTrace = new Trace();
-    noiseKey = noiseTrace.input("noise key", TensorType.i64(2));
-    noise =
-        noiseTrace
-            .graph()
-            .add(new TruncatedNormal(noiseKey, state.shape(), (float) config.stateStd(), 3));
-    noiseProgram =
-        Program.slice("noise", noiseTrace.graph(), List.of(noiseKey), List.of(noise), List.of());
+    t = new Trace(activations);
+    noiseKey = t.input("noise key", TensorType.i64(2));
+    noise = model.noise(t, noiseKey, state.shape());
+    noiseProgram = Program.slice("noise", t.graph(), List.of(noiseKey), List.of(noise), List.of());
 
-    t = new Trace();
+    t = new Trace(activations);
     coreState = t.input("state", state);
     coreInjection = t.input("injection", state);
     positions = positions(t);
@@ -135,7 +133,7 @@ public final class DepthPlan {
             List.of(gradients.inputs().get(0)),
             List.of(gradients.inputs().get(1)));
 
-    t = new Trace();
+    t = new Trace(activations);
     codaState = t.input("state", state);
     targets = t.input("targets", ids);
     positions = positions(t);

@@ -1,41 +1,194 @@
 package rondo.nn.depth;
 
-import rondo.engine.random.Philox;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Draws the depth of each micro-batch: a pure function of (seed, index), so a resume needs no
  * state.
+ *
+ * <p>The schemes are those of Huginn (arXiv 2502.05171), under its names. Below, s = min(backprop,
+ * mean) recurrences may be tracked, t = mean − s are left for the frozen ones; n are drawn frozen
+ * and k tracked. U{a..b} is uniform over whole numbers, of which b is taken to be at least a.
  */
 public enum DepthSampler {
-  /** The mean itself: min(mean, backprop) tracked recurrences after the rest frozen. */
-  FIXED {
+  /**
+   * λ ~ LogNormal(ln mean − σ²/2, σ = ½), r ~ Poisson(λ) + 1, of which the last min(r, s) are
+   * tracked: "poisson-lognormal-filling". The realised mean is mean + 1.
+   */
+  LOGNORMAL_POISSON("lognormal-poisson", 1) {
     @Override
-    public Depth draw(int mean, int backprop, long seed, long index) {
-      int tracked = Math.min(mean, backprop);
-      return new Depth(mean - tracked, tracked);
+    Depth draw(int t, int s, Draws u) {
+      int total = u.poisson(u.logNormal(t + s)) + 1;
+      return new Depth(Math.max(total - s, 0), Math.min(s, total));
     }
   },
 
-  /**
-   * λ ~ LogNormal(ln mean − σ²/2, σ = ½), r ~ Poisson(λ) + 1, of which the last min(r, backprop)
-   * are tracked. The realised mean is mean + 1 (Huginn, arXiv 2502.05171,
-   * "poisson-lognormal-filling").
-   */
-  LOGNORMAL_POISSON {
+  /** The mean itself: n = t, k = s. */
+  FIXED("fixed", 1) {
     @Override
-    public Depth draw(int mean, int backprop, long seed, long index) {
-      int cap = Math.min(backprop, mean);
-      double sigma = 0.5;
-      double normal = Philox.normalQuantile(uniform(seed, index, 0));
-      double rate = Math.exp(Math.log(mean) - sigma * sigma / 2 + sigma * normal);
-      int total = poisson(rate, uniform(seed, index, 1)) + 1;
-      int tracked = Math.min(cap, total);
-      return new Depth(total - tracked, tracked);
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(t, s);
+    }
+  },
+
+  /** One recurrence: n = 0, k = 1. */
+  NON_RECURRENT("non-recurrent", 1) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(0, 1);
+    }
+  },
+
+  /** All tracked: n = 0, k ~ U{1..2s}. */
+  FULL("full", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(0, u.whole(1, 2 * s));
+    }
+  },
+
+  /** n ~ U{0..2t−1}, k ~ U{1..2s}. */
+  SIMPLE("simple", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(u.whole(0, 2 * t - 1), u.whole(1, 2 * s));
+    }
+  },
+
+  /** n ~ U{0..2t−1}, k ~ U{1..min(2t − n, 2s)}. */
+  BPTT("bptt", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      int frozen = u.whole(0, 2 * t - 1);
+      return new Depth(frozen, u.whole(1, Math.min(2 * t - frozen, 2 * s)));
+    }
+  },
+
+  /** n + k ~ U{0..2t−1}, k ~ U{1..2 min(t, s)}, n at least 0. */
+  NON_UNIFORM("non-uniform", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      int total = u.whole(0, 2 * t - 1);
+      int tracked = u.whole(1, 2 * Math.min(t, s));
+      return new Depth(Math.max(total - tracked, 0), tracked);
+    }
+  },
+
+  /** n ~ U{0..2t−1}, k = 1 + ⌊(t − n)·u^skew⌋ and at least 1, skew ~ U{2t..8t−1}: seldom deep. */
+  GUPTA("gupta", 1) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      int frozen = u.whole(0, 2 * t - 1);
+      int skew = u.whole(2 * t, 8 * t - 1);
+      return new Depth(frozen, 1 + (int) (Math.max(t - frozen, 0) * Math.pow(u.uniform(), skew)));
+    }
+
+    @Override
+    public int mostTracked(int mean, int backprop) {
+      return mean - Math.min(backprop, mean) + 1;
+    }
+  },
+
+  /** n ~ Poisson(t), k = s. */
+  POISSON_FILL("poisson-fill", 1) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(u.poisson(t), s);
+    }
+  },
+
+  /** n ~ Poisson(t), k ~ U{1..2s}. */
+  POISSON_UNBOUNDED("poisson-unbounded", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(u.poisson(t), u.whole(1, 2 * s));
+    }
+  },
+
+  /** n ~ Poisson(t) but at most 2t − 1, k ~ U{1..2s}. */
+  POISSON_BOUNDED("poisson-bounded", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(Math.clamp(u.poisson(t), 0, Math.max(2 * t - 1, 0)), u.whole(1, 2 * s));
+    }
+  },
+
+  /** n ~ Poisson(λ), λ ~ LogNormal of mean t, k ~ U{1..2s}. */
+  POISSON_LOGNORMAL("poisson-lognormal", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(u.poisson(u.logNormal(t)), u.whole(1, 2 * s));
+    }
+  },
+
+  /** n ~ Poisson(λ), λ ~ LogNormal of mean t, k = s. */
+  POISSON_LOGNORMAL_FILL("poisson-lognormal-fill", 1) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(u.poisson(u.logNormal(t)), s);
+    }
+  },
+
+  /** n ~ Poisson(λ), λ ~ Gamma(t, 1): mean t and variance 2t; k ~ U{1..2s}. */
+  NEGATIVE_BINOMIAL("negative-binomial", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(u.poisson(u.gamma(t)), u.whole(1, 2 * s));
+    }
+  },
+
+  /** n ~ Geometric(1/t), from 1 on; k ~ U{1..2s}. */
+  GEOMETRIC("geometric", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth(u.geometric(t), u.whole(1, 2 * s));
+    }
+  },
+
+  /** n = ⌊2t·u⌋, k = ⌊2s·v⌋ + 1 for points (u, v) of a shifted Sobol sequence. */
+  SOBOL("sobol", 2) {
+    @Override
+    Depth draw(int t, int s, Draws u) {
+      return new Depth((int) (2 * t * u.sobol(0)), (int) (2 * s * u.sobol(1)) + 1);
     }
   };
 
-  /** Marks these draws apart from other uses of the same seed. */
-  private static final long STREAM = 0x6465707468L;
+  private final String name;
+  private final int factor;
+
+  /**
+   * @param name as recipes have it
+   * @param factor of s that k never exceeds
+   */
+  DepthSampler(String name, int factor) {
+    this.name = name;
+    this.factor = factor;
+  }
+
+  /** All names. */
+  public static List<String> names() {
+    return Arrays.stream(values()).map(s -> s.name).toList();
+  }
+
+  /**
+   * The scheme of that name.
+   *
+   * @throws IllegalArgumentException when there is none
+   */
+  public static DepthSampler named(String name) {
+    return Arrays.stream(values())
+        .filter(s -> s.name.equals(name))
+        .findFirst()
+        .orElseThrow(() ->
+            new IllegalArgumentException(
+                "depth sampler " + name + ": expected one of " + String.join(", ", names())));
+  }
+
+  /** Most recurrences that a draw may track, for means up to {@code mean}. */
+  public int mostTracked(int mean, int backprop) {
+    return factor * Math.min(backprop, mean);
+  }
 
   /**
    * One draw.
@@ -44,46 +197,10 @@ public enum DepthSampler {
    * @param backprop most recurrences that are tracked
    * @param index counter of the micro-batch
    */
-  public abstract Depth draw(int mean, int backprop, long seed, long index);
-
-  /** In (0, 1), 53 bits. */
-  private static double uniform(long seed, long index, int which) {
-    long high = Philox.word(seed, STREAM, 4 * index + 2L * which) & 0xffffffffL;
-    long low = Philox.word(seed, STREAM, 4 * index + 2L * which + 1) & 0xffffffffL;
-    return (((high << 21) | (low >>> 11)) + 0.5) * 0x1p-53;
+  public Depth draw(int mean, int backprop, long seed, long index) {
+    int s = Math.min(backprop, mean);
+    return draw(mean - s, s, new Draws(seed, index));
   }
 
-  /** Rates up to here have a normal e^-rate. */
-  private static final double LARGEST_DIRECT_RATE = 700;
-
-  /** Inversion: the smallest k with P(X ≤ k) ≥ u. */
-  private static int poisson(double rate, double u) {
-    if (rate > LARGEST_DIRECT_RATE) {
-      return poissonByLogarithms(rate, u);
-    }
-    double probability = Math.exp(-rate);
-    double sum = probability;
-    int k = 0;
-    while (u > sum && k < 10_000) {
-      k++;
-      probability *= rate / k;
-      sum += probability;
-    }
-    return k;
-  }
-
-  /** The same where e^-rate is too small: the first probabilities are zero and may be. */
-  private static int poissonByLogarithms(double rate, double u) {
-    double most =
-        rate + 40 * Math.sqrt(rate); // nothing that a double can tell from one lies beyond
-    double logarithm = -rate;
-    double sum = 0;
-    int k = 0;
-    while (u > sum && k < most) {
-      k++;
-      logarithm += Math.log(rate / k);
-      sum += Math.exp(logarithm);
-    }
-    return k;
-  }
+  abstract Depth draw(int t, int s, Draws u);
 }

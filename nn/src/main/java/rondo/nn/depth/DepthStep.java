@@ -10,7 +10,7 @@ import rondo.engine.device.Device;
 import rondo.engine.device.Executable;
 import rondo.engine.device.Region;
 import rondo.engine.graph.Tensor;
-import rondo.engine.weights.ParameterLayout;
+import rondo.nn.WorkingWeights;
 
 /**
  * Truncated backpropagation through depth as a host loop over a few programs: the core runs {@code
@@ -38,6 +38,7 @@ public final class DepthStep implements TrainingStep {
   /**
    * Binds a plan.
    *
+   * @param weights of the plan's type; whoever changes them refreshes them
    * @param gradients where gradients are added; the caller zeroes it
    * @param state region of at least {@code plan.stateBytes()}
    * @param workspace region of at least {@code plan.workspaceBytes()}
@@ -45,8 +46,7 @@ public final class DepthStep implements TrainingStep {
   public DepthStep(
       Device device,
       DepthPlan plan,
-      ParameterLayout layout,
-      Region weights,
+      WorkingWeights weights,
       Region gradients,
       Region state,
       Region workspace) {
@@ -67,7 +67,7 @@ public final class DepthStep implements TrainingStep {
     var table = buffers.get(slots.table);
     FixedStep.writePositions(device, plan.model.config(), positions, table);
 
-    var b = bindings(plan.prelude, layout, weights, gradients, positions, table);
+    var b = bindings(plan.prelude, weights, gradients, positions, table);
     b.put(plan.tokens, tokens);
     b.put(plan.prelude.output(), injection);
     b.put(plan.dInjection, dInjection);
@@ -80,7 +80,7 @@ public final class DepthStep implements TrainingStep {
         device.bind(
             plan.noiseProgram, Map.of(plan.noiseKey, noiseKey, plan.noise, last), workspace);
 
-    b = bindings(plan.core, layout, weights, gradients, positions, table);
+    b = bindings(plan.core, weights, gradients, positions, table);
     b.put(plan.coreInjection, injection);
     b.put(plan.coreState, last);
     b.put(plan.core.output(), last);
@@ -96,7 +96,7 @@ public final class DepthStep implements TrainingStep {
       trackedBackward.add(device.bind(plan.coreBackward, b, workspace));
     }
 
-    b = bindings(plan.coda, layout, weights, gradients, positions, table);
+    b = bindings(plan.coda, weights, gradients, positions, table);
     b.put(plan.codaState, last);
     b.put(plan.targets, targets);
     b.put(plan.coda.output(), loss);
@@ -106,13 +106,12 @@ public final class DepthStep implements TrainingStep {
 
   private static Map<Tensor, Buffer> bindings(
       DepthPlan.Stage stage,
-      ParameterLayout layout,
-      Region weights,
+      WorkingWeights weights,
       Region gradients,
       Buffer positions,
       Buffer table) {
-    var b = new HashMap<>(stage.trace().bind(layout, weights));
-    b.putAll(stage.gradients().bind(layout, gradients));
+    var b = new HashMap<>(weights.bind(stage.trace()));
+    b.putAll(stage.gradients().bind(weights.layout(), gradients));
     b.put(stage.positions().positions(), positions);
     b.put(stage.positions().table(), table);
     return b;

@@ -2,6 +2,7 @@ package rondo.nn.depth;
 
 import java.util.ArrayList;
 import java.util.List;
+import rondo.engine.graph.DType;
 import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
@@ -15,7 +16,7 @@ public final class FixedPlan {
   final FixedModel model;
   final int batch;
   final int time;
-  final Trace trace = new Trace();
+  final Trace trace;
   final Tensor tokens;
   final Tensor targets;
   final Positions positions;
@@ -27,8 +28,10 @@ public final class FixedPlan {
    * Traces and plans.
    *
    * @param gradScale factor of the loss in the gradients: 1 / micro-batches
+   * @param activations f32 or bf16
    */
-  public FixedPlan(FixedModel model, int batch, int time, float gradScale) {
+  public FixedPlan(FixedModel model, int batch, int time, float gradScale, DType activations) {
+    trace = new Trace(activations);
     this.model = model;
     this.batch = batch;
     this.time = time;

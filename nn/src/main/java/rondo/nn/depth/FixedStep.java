@@ -5,8 +5,8 @@ import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
 import rondo.engine.device.Executable;
 import rondo.engine.device.Region;
-import rondo.engine.weights.ParameterLayout;
 import rondo.nn.Positions;
+import rondo.nn.WorkingWeights;
 import rondo.nn.checkpoint.ModelConfig;
 
 /** A training step of a fixed-depth model. */
@@ -21,8 +21,7 @@ public final class FixedStep implements TrainingStep {
   public FixedStep(
       Device device,
       FixedPlan plan,
-      ParameterLayout layout,
-      Region weights,
+      WorkingWeights weights,
       Region gradients,
       Region state,
       Region workspace) {
@@ -32,8 +31,8 @@ public final class FixedStep implements TrainingStep {
     targets = buffers.get(1);
     loss = buffers.get(4);
     writePositions(device, plan.model.config(), buffers.get(2), buffers.get(3));
-    var b = new HashMap<>(plan.trace.bind(layout, weights));
-    b.putAll(plan.gradients.bind(layout, gradients));
+    var b = new HashMap<>(weights.bind(plan.trace));
+    b.putAll(plan.gradients.bind(weights.layout(), gradients));
     b.put(plan.tokens, tokens);
     b.put(plan.targets, targets);
     b.put(plan.positions.positions(), buffers.get(2));

@@ -29,4 +29,15 @@ final class Slots {
   List<Buffer> cut(Region region) {
     return types.stream().map(region::next).toList();
   }
+
+  /** The same buffers each time, for a region that several steps share. */
+  List<Buffer> of(Region region) {
+    var buffers = new ArrayList<Buffer>();
+    long offset = 0;
+    for (var type : types) {
+      buffers.add(region.at(offset, type));
+      offset += Region.aligned(type.bytes());
+    }
+    return buffers;
+  }
 }

@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Moments of the published recurrence sampler (spec B.1, two million draws of the original). */
 class DepthSamplerTest {
@@ -126,5 +129,78 @@ class DepthSamplerTest {
     assertThrows(IllegalArgumentException.class, () -> new Depth(3, 0));
     assertThrows(IllegalArgumentException.class, () -> new Depth(-1, 2));
     assertEquals(5, new Depth(3, 2).total());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // mean and backprop, then the means of n and of k by their formulas
+    "fixed, 32, 8, 24, 8",
+    "non-recurrent, 32, 8, 0, 1",
+    "full, 32, 8, 0, 8.5",
+    "simple, 32, 8, 23.5, 8.5",
+    "poisson-fill, 32, 8, 24, 8",
+    "poisson-unbounded, 32, 8, 24, 8.5",
+    "poisson-lognormal, 32, 8, 24, 8.5",
+    "poisson-lognormal-fill, 32, 8, 24, 8",
+    "negative-binomial, 32, 8, 24, 8.5",
+    "geometric, 32, 8, 24, 8.5",
+    "sobol, 32, 8, 23.5, 8.5",
+    "simple, 8, 8, 0, 8.5",
+    "geometric, 8, 8, 0, 8.5"
+  })
+  void everySchemeHasTheMeansOfItsFormula(
+      String name, int mean, int backprop, double frozen, double tracked) {
+    var sampler = DepthSampler.named(name);
+    var draws =
+        IntStream.range(0, DRAWS)
+            .mapToObj(i -> sampler.draw(mean, backprop, SEED, i))
+            .toArray(Depth[]::new);
+    // The widest deviation, of the geometric n, is 24: five standard errors are 0.27.
+    assertEquals(frozen, mean(draws, Depth::frozen), 0.27);
+    assertEquals(tracked, mean(draws, Depth::tracked), 0.06);
+  }
+
+  @Test
+  void theNegativeBinomialHasTwiceThePoissonsVariance() {
+    double[] n =
+        IntStream.range(0, DRAWS)
+            .mapToDouble(i -> DepthSampler.NEGATIVE_BINOMIAL.draw(32, 8, SEED, i).frozen())
+            .toArray();
+    double mean = Arrays.stream(n).average().orElseThrow();
+    double variance = Arrays.stream(n).map(x -> (x - mean) * (x - mean)).average().orElseThrow();
+    assertEquals(48, variance, 1);
+  }
+
+  @ParameterizedTest
+  @EnumSource(DepthSampler.class)
+  void noDrawTracksMoreThanItSaysOrLessThanOne(DepthSampler sampler) {
+    for (int[] shape : new int[][] {{1, 1}, {2, 8}, {8, 8}, {9, 8}, {32, 8}}) {
+      int most = sampler.mostTracked(shape[0], shape[1]);
+      for (int i = 0; i < 5000; i++) {
+        var depth = sampler.draw(shape[0], shape[1], SEED, i);
+        assertTrue(depth.tracked() >= 1 && depth.tracked() <= most, depth + " of " + most);
+        assertTrue(depth.frozen() >= 0, depth.toString());
+        assertEquals(depth, sampler.draw(shape[0], shape[1], SEED, i));
+      }
+    }
+  }
+
+  /** Any 64 points in a row, from a multiple of 64 on, fall into the 8 × 8 boxes one each. */
+  @Test
+  void sobolPointsFillTheSquareEvenly() {
+    for (int start : new int[] {0, 64, 4096}) {
+      var seen = new java.util.HashSet<Integer>();
+      for (int i = start; i < start + 64; i++) {
+        var u = new Draws(SEED, i);
+        seen.add(((int) (8 * u.sobol(0))) * 8 + (int) (8 * u.sobol(1)));
+      }
+      assertEquals(64, seen.size());
+    }
+  }
+
+  @Test
+  void anUnknownSchemeIsNamedWithTheKnownOnes() {
+    var e = assertThrows(IllegalArgumentException.class, () -> DepthSampler.named("poison"));
+    assertTrue(String.valueOf(e.getMessage()).contains("poisson-fill"), e.getMessage());
   }
 }

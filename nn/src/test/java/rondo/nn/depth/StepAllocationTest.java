@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import rondo.engine.graph.DType;
 import rondo.nn.Golden;
 import rondo.nn.RecurrentModel;
 import rondo.nn.WeightFiles;
+import rondo.nn.WorkingWeights;
 
 /** A training step leaves next to nothing on the Java heap, however deep it goes. */
 class StepAllocationTest {
@@ -21,13 +23,13 @@ class StepAllocationTest {
     var folder = Path.of("src/test/resources/vectors/huginn").toAbsolutePath();
     try (var device = Golden.device("cpu");
         var weights = WeightFiles.load(folder, device)) {
-      var plan = new DepthPlan((RecurrentModel) weights.model(), 1, 5, 3, Keep.STATE, true, 1);
-      try (var gradients = device.allocate("gradients", weights.layout().bytes());
+      var plan =
+          new DepthPlan((RecurrentModel) weights.model(), 1, 5, 3, Keep.STATE, true, 1, DType.F32);
+      try (var working = new WorkingWeights(weights, DType.F32);
+          var gradients = device.allocate("gradients", weights.layout().bytes());
           var state = device.allocate("state", plan.stateBytes());
           var workspace = device.allocate("workspace", plan.workspaceBytes())) {
-        var step =
-            new DepthStep(
-                device, plan, weights.layout(), weights.region(), gradients, state, workspace);
+        var step = new DepthStep(device, plan, working, gradients, state, workspace);
         var shallow = new Depth(0, 1);
         var deep = new Depth(4, 3);
         long last = Long.MAX_VALUE;

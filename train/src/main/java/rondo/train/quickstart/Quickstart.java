@@ -14,6 +14,7 @@ import rondo.data.JavaSources;
 import rondo.data.rows.Packing;
 import rondo.data.tokenizer.ByteTokenizer;
 import rondo.engine.device.Device;
+import rondo.engine.graph.DType;
 import rondo.nn.Retrofit;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.AtomicFiles;
@@ -291,7 +292,7 @@ public final class Quickstart {
               scale.sequenceLength(), config.vocabulary(), Optional.of(new ByteTokenizer()));
       var settings =
           new LossOverDepth.Settings(
-              DEPTHS, 16, scale.sequenceLength(), scale.validationRows(), true, seed);
+              DEPTHS, 16, scale.sequenceLength(), scale.validationRows(), true, seed, DType.F32);
       var source = DocumentSource.of(out.resolve("validation.jsonl"));
       var rows =
           LossOverDepth.measure(

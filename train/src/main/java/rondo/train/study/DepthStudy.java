@@ -5,11 +5,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import rondo.engine.device.Device;
+import rondo.engine.graph.DType;
 import rondo.engine.weights.ParameterLayout;
 import rondo.infer.Forward;
 import rondo.nn.Initializer;
 import rondo.nn.RecurrentModel;
 import rondo.nn.Weights;
+import rondo.nn.WorkingWeights;
 import rondo.nn.checkpoint.ParameterCounts;
 import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
@@ -74,11 +76,12 @@ public final class DepthStudy {
     var update = Optimizer.plan(layout, config.optimizer(), config.clip());
     long workspaceBytes = Math.max(plan.workspaceBytes(), update.program().workspaceBytes());
     var losses = new ArrayList<Progress>();
-    try (var gradients = device.allocate("gradients", layout.bytes());
+    try (var working = new WorkingWeights(weights, DType.F32);
+        var gradients = device.allocate("gradients", layout.bytes());
         var state = device.allocate("state", plan.stateBytes());
         var moments = device.allocate("moments", update.stateBytes());
         var workspace = device.allocate("workspace", workspaceBytes)) {
-      var step = new DepthStep(device, plan, layout, weights.region(), gradients, state, workspace);
+      var step = new DepthStep(device, plan, working, gradients, state, workspace);
       var optimizer =
           new Optimizer(
               device,
@@ -169,7 +172,8 @@ public final class DepthStudy {
         config.backprop(),
         Keep.ALL,
         true,
-        1);
+        1,
+        DType.F32);
   }
 
   private static Depth depth(StudyConfig config, long seed, int update) {
