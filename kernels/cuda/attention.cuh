@@ -119,10 +119,16 @@ template <class F> void with_dim(int64_t head_dim, F launch)
     else launch(Dim<256>());
 }
 
-/* Starts a kernel with more shared memory than comes without asking. */
+/* Lets a kernel have more shared memory than comes without asking; false where the device has less. */
+template <class Kernel> bool widen_shared(Kernel kernel, int bytes)
+{
+    if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) == cudaSuccess) return true;
+    cudaGetLastError();
+    return false;
+}
 #define LAUNCH_WIDE(kernel, blocks, threads, bytes, stream, ...) \
     do { \
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes); \
+        widen_shared(kernel, bytes); \
         LAUNCH((kernel), blocks, threads, bytes, stream, __VA_ARGS__); \
     } while (0)
 

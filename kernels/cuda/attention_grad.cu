@@ -133,15 +133,20 @@ template <class T> static void grad_on_ordinary_cores(rondo_stream *s, const Gra
     });
 }
 
-static void grad_on_tensor_cores(rondo_stream *s, const GradJob<uint16_t> &job)
+/* False where tiles of this head do not fit the device's shared memory. */
+static bool grad_on_tensor_cores(rondo_stream *s, const GradJob<uint16_t> &job)
 {
+    bool fits = false;
     with_tile(job.head_dim, [&](auto dim) {
         constexpr int DIM = decltype(dim)::value;
         using Query = QueryGradShape<DIM>;
         using Key = KeyGradShape<DIM>;
-        launch_both(s, job, query_grad_flash<DIM>, Query::QUERIES, Query::THREADS, Query::BYTES, key_grad_flash<DIM>, Key::KEYS,
-            Key::THREADS, Key::BYTES);
+        fits = widen_shared(query_grad_flash<DIM>, Query::BYTES) && widen_shared(key_grad_flash<DIM>, Key::BYTES);
+        if (fits)
+            launch_both(s, job, query_grad_flash<DIM>, Query::QUERIES, Query::THREADS, Query::BYTES, key_grad_flash<DIM>, Key::KEYS,
+                Key::THREADS, Key::BYTES);
     });
+    return fits;
 }
 
 template <class T>
@@ -157,7 +162,7 @@ static void attention_grad(rondo_stream *s, const T *qkv, const T *out, const fl
         LAUNCH((delta_kernel<T, false>), blocks, DELTA_THREADS, 0, s->stream, out, dout, rows, t, h, n, delta);
     GradJob<T> job = {qkv, dout, lse, delta, (int) batch, t, h, (int) kv_heads, n, scale, dqkv, 0};
     if constexpr (sizeof(T) == sizeof(uint16_t))
-        if (fits_tiles(head_dim, scale) && aligned16(qkv, dout, dqkv)) return grad_on_tensor_cores(s, job);
+        if (fits_tiles(head_dim, scale) && aligned16(qkv, dout, dqkv) && grad_on_tensor_cores(s, job)) return;
     grad_on_ordinary_cores(s, job);
 }
 

@@ -78,6 +78,7 @@ template <class T, int ROWS> __global__ __launch_bounds__(DECODE_THREADS) void d
             float dot[AT_ONCE][ROWS] = {};
             const T *key[AT_ONCE];
             for (int i = 0; i < AT_ONCE; i++) key[i] = keys + lesser(key0 + j + i, at.last - 1) * ld;
+#pragma unroll 2
             for (int c = lane; c < n; c += WARP) {
                 float x[AT_ONCE];
                 for (int i = 0; i < AT_ONCE; i++) x[i] = get(key[i][c]);
@@ -110,11 +111,13 @@ template <class T, int ROWS> __global__ __launch_bounds__(DECODE_THREADS) void d
         int count = (int) lesser(CHUNK, at.last - key0), common = (int) lesser(count, greater(least - key0 + 1, 0));
         for (int c = threadIdx.x; c < n; c += DECODE_THREADS) {
             float sum[ROWS] = {};
+#pragma unroll 8
             for (int j = 0; j < common; j++) {
                 float x = get(values[(key0 + j) * ld + c]);
                 for (int r = 0; r < ROWS; r++) sum[r] += p[r * CHUNK + j] * x;
             }
             /* What a row does not see is left out, not weighed with 0. */
+#pragma unroll 1
             for (int j = common; j < count; j++) {
                 float x = get(values[(key0 + j) * ld + c]);
                 for (int r = 0; r < ROWS; r++)
