@@ -19,6 +19,23 @@ inline uint16_t narrow(float x)
     return (uint16_t) ((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);
 }
 inline unsigned narrow2(float low, float high) { return narrow(low) | (unsigned) narrow(high) << 16; }
+
+/* From here on the compiler knows nothing of the value: what follows from it is computed here, not kept from before a loop. */
+inline void forget(int &) {}
+
+/* Several elements as one value; the address is a multiple of its size. */
+template <class V> V load_as(const void *from)
+{
+    if ((uintptr_t) from % sizeof(V)) emulated::fail("a load of %d bytes at a misaligned address", (int) sizeof(V));
+    V value;
+    memcpy(&value, from, sizeof(V));
+    return value;
+}
+template <class V> void store_as(void *to, V value)
+{
+    if ((uintptr_t) to % sizeof(V)) emulated::fail("a store of %d bytes at a misaligned address", (int) sizeof(V));
+    memcpy(to, &value, sizeof(V));
+}
 inline float exp2_approximate(float x) { return exp2f(x); }
 
 inline void mma_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2])
@@ -105,6 +122,9 @@ __device__ __forceinline__ unsigned narrow2(float low, float high)
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
     return pair;
 }
+__device__ __forceinline__ void forget(int &value) { asm volatile("" : "+r"(value)); }
+template <class V> __device__ __forceinline__ V load_as(const void *from) { return *reinterpret_cast<const V *>(from); }
+template <class V> __device__ __forceinline__ void store_as(void *to, V value) { *reinterpret_cast<V *>(to) = value; }
 __device__ __forceinline__ uint16_t narrow(float x) { return (uint16_t) narrow2(x, 0); }
 __device__ __forceinline__ float exp2_approximate(float x)
 {
@@ -151,6 +171,10 @@ __device__ __forceinline__ float byte_over_2_23(unsigned word, int i)
 }
 
 #endif
+
+/* Two bf16 of one register as float: the one at the lower address, the one at the higher. */
+__device__ __forceinline__ float low(unsigned pair) { return __uint_as_float(pair << 16); }
+__device__ __forceinline__ float high(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
 
 /* Elements of either type as float. */
 __device__ __forceinline__ float get(float x) { return x; }

@@ -6,10 +6,12 @@
  */
 #include "emulator.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <sys/mman.h>
 #include <unordered_map>
@@ -115,6 +117,8 @@ struct Block {
     unsigned count = 0, alive = 0, waiting = 0;
     const char *barrier_place = nullptr;
     unsigned barrier_first = 0;
+    /* Whether a thread that waits brought a value to the barrier, and one of those that met at the last. */
+    int brought = 0, met = 0;
     std::unordered_map<const void *, void *> arrays;
     void *dynamic = nullptr;
     size_t dynamic_bytes = 0;
@@ -299,7 +303,7 @@ void run_block(uint64_t turn, dim3 index, dim3 blocks, dim3 threads)
     if (set.empty()) set.resize(MOST_THREADS);
     block.fibers = set.data();
     block.count = block.alive = count;
-    block.waiting = 0;
+    block.waiting = block.brought = 0;
     block.warps.assign((count + 31) / 32, Warp());
     for (unsigned i = 0; i < count; i++) {
         Fiber &fiber = block.fibers[i];
@@ -408,7 +412,7 @@ void launch(const char *name, dim3 blocks, dim3 threads, size_t bytes, Stream *s
     else work();
 }
 
-void block_barrier(const char *place)
+int block_barrier(const char *place, int value)
 {
     Fiber *fiber = current();
     if (block.waiting == 0) {
@@ -419,13 +423,17 @@ void block_barrier(const char *place)
     }
     if (block.alive < block.count) fail("%s: __syncthreads after another thread has ended", place);
     if (__tsan_release) __tsan_release(&block);
+    block.brought |= value != 0;
     if (++block.waiting == block.count) {
         block.waiting = 0;
+        block.met = block.brought;
+        block.brought = 0;
         for (unsigned i = 0; i < block.count; i++) block.fibers[i].waits = nullptr;
     } else {
         wait(place);
     }
     if (__tsan_acquire) __tsan_acquire(&block);
+    return block.met;
 }
 
 void collective(unsigned mask, const char *place, const void *in, size_t size, void *out, size_t size_out, Work work, const void *extra)
@@ -536,14 +544,51 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
     *value = attribute == cudaDevAttrMultiProcessorCount ? 4 : attribute == cudaDevAttrComputeCapabilityMajor ? 8 : 0;
     return cudaSuccess;
 }
-cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) { return *free_bytes = *total = size_t(4) << 30, cudaSuccess; }
-cudaError_t cudaMalloc(void **memory, size_t bytes)
+
+/* Device memory in use, each allocation by its size; at most RONDO_EMULATED_MEMORY bytes, which is asked anew each time. */
+static std::mutex memory_lock;
+static std::unordered_map<void *, size_t> allocations;
+static size_t allocated;
+
+static size_t all_memory()
+{
+    const char *asked = getenv("RONDO_EMULATED_MEMORY");
+    return asked ? (size_t) strtoull(asked, nullptr, 10) : size_t(4) << 30;
+}
+
+static cudaError_t aligned(void **memory, size_t bytes)
 {
     return posix_memalign(memory, 256, bytes) == 0 ? cudaSuccess : remember(cudaErrorMemoryAllocation, "out of memory");
 }
-cudaError_t cudaFree(void *memory) { return free(memory), cudaSuccess; }
-cudaError_t cudaMallocHost(void **memory, size_t bytes) { return cudaMalloc(memory, bytes); }
-cudaError_t cudaFreeHost(void *memory) { return cudaFree(memory); }
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    *total = all_memory();
+    *free_bytes = *total - std::min(*total, allocated);
+    return cudaSuccess;
+}
+cudaError_t cudaMalloc(void **memory, size_t bytes)
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    size_t total = all_memory();
+    if (bytes > total - std::min(total, allocated)) return remember(cudaErrorMemoryAllocation, "out of memory");
+    cudaError_t error = aligned(memory, bytes);
+    if (error == cudaSuccess) allocated += allocations[*memory] = bytes;
+    return error;
+}
+cudaError_t cudaFree(void *memory)
+{
+    std::lock_guard<std::mutex> lock(memory_lock);
+    auto found = allocations.find(memory);
+    if (found != allocations.end()) {
+        allocated -= found->second;
+        allocations.erase(found);
+    }
+    return free(memory), cudaSuccess;
+}
+cudaError_t cudaMallocHost(void **memory, size_t bytes) { return aligned(memory, bytes); }
+cudaError_t cudaFreeHost(void *memory) { return free(memory), cudaSuccess; }
 
 static cudaError_t submit(Stream *stream, std::function<void()> work)
 {

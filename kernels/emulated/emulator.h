@@ -45,8 +45,8 @@ extern thread_local Thread *self;
 /* Launches body once per thread; records instead while the stream captures. Errors are those of cudaGetLastError. */
 void launch(const char *name, dim3 blocks, dim3 threads, size_t shared_bytes, struct Stream *stream, std::function<void()> body);
 
-/* Meets at a barrier of the block, or of the lanes in mask. place is "file:line". */
-void block_barrier(const char *place);
+/* Meets at a barrier of the block, or of the lanes in mask. place is "file:line". Whether any thread of the block brought a value but 0. */
+int block_barrier(const char *place, int value = 0);
 void warp_barrier(unsigned mask, const char *place);
 
 /*
@@ -87,6 +87,22 @@ template <class T> T shuffle(unsigned mask, T value, unsigned source, const char
     return result;
 }
 
+/* Whether one of the lanes brought a value but 0. */
+inline int any(unsigned mask, int value, const char *place)
+{
+    int result;
+    collective(
+        mask, place, &value, sizeof(value), &result, sizeof(result),
+        [](const unsigned char(*in)[SLOT], unsigned char(*out)[SLOT], unsigned lanes, const void *) {
+            int all = 0, one;
+            for (unsigned lane = 0; lane < 32; lane++)
+                if (lanes >> lane & 1) memcpy(&one, in[lane], sizeof(one)), all |= one != 0;
+            for (unsigned lane = 0; lane < 32; lane++) memcpy(out[lane], &all, sizeof(all));
+        },
+        nullptr);
+    return result;
+}
+
 } // namespace emulated
 
 #define RONDO_PLACE_TEXT_(x) #x
@@ -99,12 +115,15 @@ template <class T> T shuffle(unsigned mask, T value, unsigned source, const char
 #define gridDim (emulated::self->blocks)
 
 #define __syncthreads() emulated::block_barrier(RONDO_PLACE)
+#define __syncthreads_or(...) emulated::block_barrier(RONDO_PLACE, __VA_ARGS__)
 #define __syncwarp(...) emulated::warp_barrier(RONDO_FIRST_(__VA_ARGS__ __VA_OPT__(, ) 0xffffffffu), RONDO_PLACE)
 #define RONDO_FIRST_(first, ...) (first)
 #define __shfl_sync(mask, value, lane) emulated::shuffle(mask, value, lane, RONDO_PLACE)
 #define __shfl_xor_sync(mask, value, bits) emulated::shuffle(mask, value, emulated::self->lane ^ (bits), RONDO_PLACE)
 #define __shfl_down_sync(mask, value, by) \
     emulated::shuffle(mask, value, emulated::self->lane + (by) < 32 ? emulated::self->lane + (by) : emulated::self->lane, RONDO_PLACE)
+
+#define __any_sync(mask, value) emulated::any(mask, value, RONDO_PLACE)
 
 #define LAUNCH(kernel, blocks, threads, bytes, stream, ...) \
     emulated::launch(#kernel, blocks, threads, bytes, stream, [=] { (kernel)(__VA_ARGS__); })

@@ -34,6 +34,13 @@ int32_t settled(rondo_stream *s, int32_t code);
 /* The call was refused with this code and a message that contains part. */
 void refused(const char *what, int32_t code, int32_t wanted, const char *part);
 
+struct heads {
+    int64_t batch, time, heads, kv_heads, head_dim;
+};
+
+/* Attention in double: out, lse [batch, heads, time], and dqkv, which is added to. */
+void attention_reference(const float *qkv, const float *dout, struct heads q, float scale, double *out, double *lse, double *dqkv);
+
 static inline double *doubles(int64_t n) { return calloc(n > 0 ? n : 1, sizeof(double)); }
 
 #endif

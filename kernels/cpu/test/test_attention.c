@@ -1,12 +1,8 @@
 /* test_attention.c: attention forward and backward, and over a cache. */
 #include "check.h"
 
-struct shape {
-    int64_t batch, time, heads, kv_heads, head_dim;
-};
-
-/* One head in double: q, k, v and dout rows ld apart; probabilities of a row at a time. */
-static void reference(const float *qkv, const float *dout, struct shape q, float scale, double *out, double *lse, double *dqkv)
+/* A head at a time: q, k, v and dout rows ld apart; probabilities of a row at a time. */
+void attention_reference(const float *qkv, const float *dout, struct heads q, float scale, double *out, double *lse, double *dqkv)
 {
     int64_t d = q.head_dim, ld = (q.heads + 2 * q.kv_heads) * d, group = q.heads / q.kv_heads;
     double *p = doubles(q.time), *dp = doubles(q.time);
@@ -45,19 +41,19 @@ static void reference(const float *qkv, const float *dout, struct shape q, float
     free(p), free(dp);
 }
 
-static const struct shape shapes[] = {{1, 1, 1, 1, 8}, {2, 5, 2, 1, 16}, {1, 64, 4, 2, 32}, {2, 97, 3, 3, 24}, {1, 130, 2, 1, 64},
+static const struct heads shapes[] = {{1, 1, 1, 1, 8}, {2, 5, 2, 1, 16}, {1, 64, 4, 2, 32}, {2, 97, 3, 3, 24}, {1, 130, 2, 1, 64},
     {1, 200, 6, 2, 40}, {3, 49, 2, 2, 7}, {1, 300, 1, 1, 13}, {1, 160, 2, 1, 128}, {1, 60, 1, 1, 256}, {1, 700, 2, 2, 16},
     {1, 600, 2, 1, 256}};
 
 void test_attention(rondo_stream *s)
 {
     for (int i = 0; i < COUNT(shapes); i++) {
-        struct shape q = shapes[i];
+        struct heads q = shapes[i];
         int64_t rows = q.batch * q.time, n = rows * (q.heads + 2 * q.kv_heads) * q.head_dim, m = rows * q.heads * q.head_dim;
         float scale = 1.3f / sqrtf((float) q.head_dim);
         float *qkv = floats(n), *out = floats(m), *lse = floats(rows * q.heads), *dout = floats(m), *dqkv = floats(n), *other = floats(m), *scratch = floats(rows * q.heads);
         double *wanted = doubles(m), *wanted_lse = doubles(rows * q.heads), *grad = doubles(n);
-        reference(qkv, dout, q, scale, wanted, wanted_lse, grad);
+        attention_reference(qkv, dout, q, scale, wanted, wanted_lse, grad);
         call(rondo_attention(s, RONDO_F32, qkv, q.batch, q.time, q.heads, q.kv_heads, q.head_dim, scale, out, lse));
         check("out", out, wanted, m, 3e-5);
         check("lse", lse, wanted_lse, rows * q.heads, 3e-6);
@@ -77,19 +73,21 @@ void test_attention(rondo_stream *s)
 void test_cached_attention(rondo_stream *s)
 {
     const int64_t cuts[][4] = {{1, 1, 1, 1}, {40, 1, 3, 2}, {7, 64, 1, 1}, {100, 100, 1, 1}, {540, 60, 1, 1}};
-    const struct shape cases[] = {{2, 0, 2, 1, 16}, {1, 0, 4, 4, 24}, {3, 0, 8, 2, 64}, {1, 0, 3, 1, 9}, {1, 0, 2, 1, 260}, {1, 0, 32, 4, 8}, {1, 0, 2, 1, 256}};
+    const struct heads cases[] = {{2, 0, 2, 1, 16}, {1, 0, 4, 4, 24}, {3, 0, 8, 2, 64}, {1, 0, 3, 1, 9}, {1, 0, 2, 1, 260}, {1, 0, 32, 4, 8}, {1, 0, 2, 1, 256}};
     for (int i = 0; i < COUNT(cases); i++)
         for (int c = 0; c < COUNT(cuts); c++) {
-            struct shape q = cases[i];
+            struct heads q = cases[i];
             /* Several stretches of stored keys, which only the widest heads need for so few. */
             if ((cuts[c][0] > 500) != (q.head_dim == 256)) continue;
+            /* Half of the combinations where every thread is emulated. */
+            if (strstr(rondo_describe(), "emulated") && (i + c) % 2) continue;
             for (int t = 0; t < 4; t++) q.time += cuts[c][t];
             int64_t d = q.head_dim, ld = (q.heads + 2 * q.kv_heads) * d, n = q.batch * q.time * ld, m = q.batch * q.time * q.heads * d;
             int64_t capacity = q.time + 3, slot = 2 * q.kv_heads * d;
             float scale = d == 256 ? 0.1f : 0.3f, *qkv = floats(n), *cache = floats(q.batch * capacity * slot);
             double *wanted = doubles(m), *lse = doubles(q.batch * q.time * q.heads), *grad = doubles(n);
             float *dout = floats(m);
-            reference(qkv, dout, q, scale, wanted, lse, grad);
+            attention_reference(qkv, dout, q, scale, wanted, lse, grad);
             int32_t *start = integers(q.batch, 1);
             for (int t = 0, at = 0; t < 4; at += (int) cuts[c][t], t++) {
                 int64_t time = cuts[c][t], part = q.batch * time;

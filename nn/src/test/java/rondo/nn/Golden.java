@@ -20,14 +20,21 @@ public final class Golden {
 
   /**
    * What bf16 activations meet on the same cases: every result of some hundred operations is
-   * rounded to 8 bits; the worst seen is 4.4e-2, a gradient of OLMo 2.
+   * rounded to 8 bits. The worst logits seen are 3.3e-2 away; a gradient of OLMo 2's norm of keys,
+   * 7.3e-2.
    */
   public static final double BF16_TOLERANCE = 6e-2;
+
+  public static final double BF16_GRADIENT_TOLERANCE = 1e-1;
 
   private Golden() {}
 
   public static double tolerance(DType activations) {
     return activations == DType.F32 ? TOLERANCE : BF16_TOLERANCE;
+  }
+
+  public static double gradientTolerance(DType activations) {
+    return activations == DType.F32 ? TOLERANCE : BF16_GRADIENT_TOLERANCE;
   }
 
   /** A folder of {@code shared/golden}; the test is skipped where it is absent. */

@@ -68,7 +68,7 @@ class GoldenStepTest {
               parameter,
               expected.require("grad." + parameter).readFloats(),
               gradient,
-              Golden.tolerance(type)));
+              Golden.gradientTolerance(type)));
 
       var kept = run(device, weights, expected, numbers, Keep.ALL, type);
       assertEquals(result.loss, kept.loss, "loss with everything kept");

@@ -25,8 +25,7 @@ final class Attentions {
           var qkv = o.normal(type, rows * b.qkvWidth());
           var out = o.zeros(type, rows * b.queryWidth());
           var lse = o.zeros(DType.F32, rows * heads);
-          return () ->
-              library.attention(code, qkv, batch, time, heads, kv, size, scale, out, lse);
+          return () -> library.attention(code, qkv, batch, time, heads, kv, size, scale, out, lse);
         });
     lab.operation(
         Lab.Subject.flops(
@@ -69,7 +68,17 @@ final class Attentions {
           return () ->
               lab.library()
                   .cachedAttention(
-                      type.code(), qkv, cache, start, batch, 1, heads, kv, size, capacity, scale,
+                      type.code(),
+                      qkv,
+                      cache,
+                      start,
+                      batch,
+                      1,
+                      heads,
+                      kv,
+                      size,
+                      capacity,
+                      scale,
                       out);
         });
   }

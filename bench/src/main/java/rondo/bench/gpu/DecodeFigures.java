@@ -55,9 +55,7 @@ final class DecodeFigures {
     try (var caches = device.allocate("caches", plan.cacheBytes());
         var memory = device.allocate("step", plan.stateBytes());
         var workspace = device.allocate("workspace", plan.workspaceBytes())) {
-      var step =
-          new DecodeStep(
-              device, plan, weights, caches, memory, workspace);
+      var step = new DecodeStep(device, plan, weights, caches, memory, workspace);
       var first = new int[batch];
       Arrays.fill(first, context - 1);
       step.at(first);

@@ -52,8 +52,7 @@ final class DecodeKernels {
           var x = o.normal(type, (long) rows * k);
           var y = o.zeros(type, (long) rows * n);
           return () ->
-              lab.library()
-                  .quantizedLinear(type.code(), x, rows, q, weight.code(), scale, n, k, y);
+              lab.library().quantizedLinear(type.code(), x, rows, q, weight.code(), scale, n, k, y);
         });
   }
 }

@@ -15,8 +15,7 @@ final class Json {
 
   private Json() {}
 
-  static void write(Path file, Lab lab, Map<String, String> facts, double took)
-      throws IOException {
+  static void write(Path file, Lab lab, Map<String, String> facts, double took) throws IOException {
     var root = MAPPER.createObjectNode();
     root.put("program", "rondo.bench.gpu");
     facts.forEach(root.putObject("facts")::put);

@@ -84,7 +84,8 @@ final class Lab {
   }
 
   /** What is measured, before it is. */
-  record Subject(String part, String preset, String name, String type, double work, Figure.Work unit) {
+  record Subject(
+      String part, String preset, String name, String type, double work, Figure.Work unit) {
     static Subject bytes(String part, String preset, String name, String type, double bytes) {
       return new Subject(part, preset, name, type, bytes, Figure.Work.BYTES);
     }

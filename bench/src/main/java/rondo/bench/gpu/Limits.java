@@ -19,6 +19,15 @@ final class Limits {
         });
     int n = tiny ? 64 : 8192;
     Products.measure(
-        lab, "limits", "", "product %d x %d x %d".formatted(n, n, n), DType.BF16, n, n, n, false, false);
+        lab,
+        "limits",
+        "",
+        "product %d x %d x %d".formatted(n, n, n),
+        DType.BF16,
+        n,
+        n,
+        n,
+        false,
+        false);
   }
 }

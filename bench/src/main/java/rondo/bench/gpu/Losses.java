@@ -19,8 +19,7 @@ final class Losses {
     }
   }
 
-  private static void measure(
-      Lab lab, Preset p, int rows, DType type, int chunk, String variant) {
+  private static void measure(Lab lab, Preset p, int rows, DType type, int chunk, String variant) {
     int width = p.block().width();
     int vocabulary = p.model().vocabulary();
     var subject =
@@ -41,8 +40,20 @@ final class Losses {
           return () ->
               lab.library()
                   .linearCrossEntropy(
-                      type.code(), x, head, targets, rows, width, vocabulary, chunk, 1, scratch,
-                      loss, dx, 1, dhead);
+                      type.code(),
+                      x,
+                      head,
+                      targets,
+                      rows,
+                      width,
+                      vocabulary,
+                      chunk,
+                      1,
+                      scratch,
+                      loss,
+                      dx,
+                      1,
+                      dhead);
         });
   }
 }

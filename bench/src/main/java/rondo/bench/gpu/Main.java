@@ -39,8 +39,21 @@ import rondo.nn.depth.Keep;
 public final class Main {
   private static final Set<String> OPTIONS =
       Set.of(
-          "device", "parts", "presets", "types", "precision", "tiny", "batch", "frozen", "tracked",
-          "keep", "rounds", "seconds", "limit", "contender", "out");
+          "device",
+          "parts",
+          "presets",
+          "types",
+          "precision",
+          "tiny",
+          "batch",
+          "frozen",
+          "tracked",
+          "keep",
+          "rounds",
+          "seconds",
+          "limit",
+          "contender",
+          "out");
 
   private Main() {}
 

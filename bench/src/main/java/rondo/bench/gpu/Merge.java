@@ -91,14 +91,16 @@ public final class Merge {
         .forEach(e -> out.append("- %s: %s\n".formatted(e.getKey(), e.getValue().asString(""))));
     out.append("\n| part | result | seconds | |\n|---|---|---:|---|\n");
     for (var p : root.get("parts")) {
-      out.append("| %s | %s | %s | %s |\n"
-          .formatted(text(p, "part"), text(p, "result"), text(p, "seconds"), text(p, "detail")));
+      out.append(
+          "| %s | %s | %s | %s |\n"
+              .formatted(
+                  text(p, "part"), text(p, "result"), text(p, "seconds"), text(p, "detail")));
     }
     var rows = new LinkedHashMap<Row, Map<String, JsonNode>>();
     var skipped = new ArrayList<String>();
     for (var run : root.get("runs")) {
-      out.append("\n%s, %s: %s\n"
-          .formatted(text(run, "file"), text(run, "program"), text(run, "method")));
+      out.append(
+          "\n%s, %s: %s\n".formatted(text(run, "file"), text(run, "program"), text(run, "method")));
       for (var f : run.get("figures")) {
         var row = new Row(text(f, "part"), text(f, "preset"), text(f, "subject"), text(f, "type"));
         rows.computeIfAbsent(row, _ -> new LinkedHashMap<>()).put(text(f, "contender"), f);
@@ -154,13 +156,13 @@ public final class Merge {
     return Double.NaN;
   }
 
-  private static String line(
-      Row row, Map<String, JsonNode> by, double copy, double product) {
+  private static String line(Row row, Map<String, JsonNode> by, double copy, double product) {
     var ours = by.get(Measurement.RONDO);
     var own = by.get(Measurement.RONDO + ", own product");
     JsonNode peer = null;
     for (var e : by.entrySet()) {
-      if (!e.getKey().startsWith(Measurement.RONDO) && (peer == null || rate(e.getValue()) > rate(peer))) {
+      if (!e.getKey().startsWith(Measurement.RONDO)
+          && (peer == null || rate(e.getValue()) > rate(peer))) {
         peer = e.getValue();
       }
     }

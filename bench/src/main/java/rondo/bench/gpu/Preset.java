@@ -48,7 +48,10 @@ record Preset(String name, RecurrentConfig model, int time) {
     for (var name : wanted) {
       if (every.stream().noneMatch(p -> p.name.equals(name))) {
         throw new IllegalArgumentException(
-            "preset \"" + name + "\": expected some of " + every.stream().map(Preset::name).toList());
+            "preset \""
+                + name
+                + "\": expected some of "
+                + every.stream().map(Preset::name).toList());
       }
     }
     return every.stream().filter(p -> wanted.contains(p.name)).toList();

@@ -57,7 +57,8 @@ final class Products {
       boolean tb) {
     var outType = ta ? DType.F32 : type;
     double bytes =
-        (double) type.bytes() * ((double) m * k + (double) k * n) + (double) outType.bytes() * m * n;
+        (double) type.bytes() * ((double) m * k + (double) k * n)
+            + (double) outType.bytes() * m * n;
     lab.operation(
         Lab.Subject.flops(part, preset, subject, type.toString(), 2.0 * m * n * k),
         bytes,

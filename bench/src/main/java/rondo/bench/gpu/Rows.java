@@ -79,7 +79,8 @@ final class Rows {
           var carry = o.normal(type, n);
           var dx = o.zeros(type, n);
           var dgain = o.zeros(DType.F32, width);
-          return () -> library.rmsNormGrad(code, x, gain, rstd, dy, carry, rows, width, dx, 1, dgain);
+          return () ->
+              library.rmsNormGrad(code, x, gain, rstd, dy, carry, rows, width, dx, 1, dgain);
         });
   }
 
@@ -179,8 +180,20 @@ final class Rows {
             return () ->
                 lab.library()
                     .qkNormGrad(
-                        code, qkv, queryGain, keyGain, rstd, d, rows, b.heads(), b.kvHeads(),
-                        b.headDim(), d, 1, dq, dk);
+                        code,
+                        qkv,
+                        queryGain,
+                        keyGain,
+                        rstd,
+                        d,
+                        rows,
+                        b.heads(),
+                        b.kvHeads(),
+                        b.headDim(),
+                        d,
+                        1,
+                        dq,
+                        dk);
           });
     }
   }
@@ -198,8 +211,7 @@ final class Rows {
           var table = o.normal(type, (long) vocabulary * width);
           var tokens = o.below(vocabulary, batch * time);
           var y = o.zeros(type, n);
-          return () ->
-              library.embedding(code, table, code, tokens, rows, width, vocabulary, 1, y);
+          return () -> library.embedding(code, table, code, tokens, rows, width, vocabulary, 1, y);
         });
     double bytes = (double) n * type.bytes() + 4.0 * vocabulary * width;
     lab.operation(

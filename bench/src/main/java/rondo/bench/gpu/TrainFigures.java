@@ -93,10 +93,20 @@ final class TrainFigures implements AutoCloseable {
                 keep == Keep.ALL ? "all" : "state");
     var alone =
         new Lab.Subject(
-            "train", p.name(), subject + ", no update", type.toString(), tokens, Figure.Work.TOKENS);
+            "train",
+            p.name(),
+            subject + ", no update",
+            type.toString(),
+            tokens,
+            Figure.Work.TOKENS);
     var whole =
         new Lab.Subject(
-            "train", p.name(), subject + ", with update", type.toString(), tokens, Figure.Work.TOKENS);
+            "train",
+            p.name(),
+            subject + ", with update",
+            type.toString(),
+            tokens,
+            Figure.Work.TOKENS);
     try (var run = new TrainFigures(device, p, batch, depth, keep, type)) {
       lab.whole(alone, null, device, () -> run.run(false));
       lab.whole(whole, null, device, () -> run.run(true));

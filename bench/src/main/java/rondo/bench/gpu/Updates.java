@@ -40,8 +40,7 @@ final class Updates {
           var v = o.zeros(DType.F32, n);
           var control = o.normal(DType.F32, 1e-3, 3);
           var clip = o.normal(DType.F32, 2);
-          return () ->
-              lab.library().adamw(p, g, m, v, control, clip, n, 0.9f, 0.95f, 1e-8f, 0.01f);
+          return () -> lab.library().adamw(p, g, m, v, control, clip, n, 0.9f, 0.95f, 1e-8f, 0.01f);
         });
   }
 
@@ -169,12 +168,17 @@ final class Updates {
     long l = Math.max(rows, columns);
     product(lab, count, s, s, l, 1, x, tall, columns, x, !tall, columns, 0, gram, gram, s, 1);
     float b = NEWTON_SCHULZ[1];
-    product(lab, count, s, s, s, NEWTON_SCHULZ[2], gram, false, s, gram, false, s, b, gram, poly, s, 1);
+    product(
+        lab, count, s, s, s, NEWTON_SCHULZ[2], gram, false, s, gram, false, s, b, gram, poly, s, 1);
     float a = NEWTON_SCHULZ[0];
     if (tall) {
-      product(lab, count, rows, columns, s, 1, x, false, columns, poly, false, s, a, x, out, columns, 0);
+      product(
+          lab, count, rows, columns, s, 1, x, false, columns, poly, false, s, a, x, out, columns,
+          0);
     } else {
-      product(lab, count, rows, columns, s, 1, poly, false, s, x, false, columns, a, x, out, columns, 0);
+      product(
+          lab, count, rows, columns, s, 1, poly, false, s, x, false, columns, a, x, out, columns,
+          0);
     }
   }
 
@@ -199,8 +203,29 @@ final class Updates {
     int type = DType.BF16.code();
     lab.library()
         .matmul(
-            batch, m, n, k, alpha, a, type, ta ? 1 : 0, aLd, m * k, b, type, tb ? 1 : 0, bLd,
-            k * n, beta, beta == 0 ? MemorySegment.NULL : c, ld, m * n, out, type, ld, m * n,
+            batch,
+            m,
+            n,
+            k,
+            alpha,
+            a,
+            type,
+            ta ? 1 : 0,
+            aLd,
+            m * k,
+            b,
+            type,
+            tb ? 1 : 0,
+            bLd,
+            k * n,
+            beta,
+            beta == 0 ? MemorySegment.NULL : c,
+            ld,
+            m * n,
+            out,
+            type,
+            ld,
+            m * n,
             symmetric);
   }
 }

@@ -16,7 +16,9 @@ import rondo.bench.gpu.Operands;
 import rondo.engine.graph.DType;
 import rondo.engine.nativelib.Library;
 
-/** Small launches that depend on each other, one by one and as one recording; awaited in the end. */
+/**
+ * Small launches that depend on each other, one by one and as one recording; awaited in the end.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

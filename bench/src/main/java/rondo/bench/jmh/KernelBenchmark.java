@@ -43,7 +43,14 @@ public class KernelBenchmark {
   public int rows;
 
   @Param({
-    "add", "rms_norm", "gated_silu", "rotary", "attention", "cached_attention", "product", "matvec int8"
+    "add",
+    "rms_norm",
+    "gated_silu",
+    "rotary",
+    "attention",
+    "cached_attention",
+    "product",
+    "matvec int8"
   })
   public String operation;
 
@@ -99,8 +106,7 @@ public class KernelBenchmark {
     var x = normal(WIDTH);
     var gain = operands.normal(DType.F32, WIDTH);
     var y = zeros(WIDTH);
-    return () ->
-        library.rmsNorm(type.code(), x, NONE, gain, 1e-5f, rows, WIDTH, NONE, y, NONE);
+    return () -> library.rmsNorm(type.code(), x, NONE, gain, 1e-5f, rows, WIDTH, NONE, y, NONE);
   }
 
   private Runnable silu() {
@@ -115,16 +121,30 @@ public class KernelBenchmark {
     var table = operands.normal(DType.F32, (long) rows * SIZE);
     return () ->
         library.rotary(
-            type.code(), qkv, NONE, NONE, NONE, 0, positions, table, rows, rows, HEADS, KV_HEADS,
-            SIZE, 0, 0, qkv, NONE);
+            type.code(),
+            qkv,
+            NONE,
+            NONE,
+            NONE,
+            0,
+            positions,
+            table,
+            rows,
+            rows,
+            HEADS,
+            KV_HEADS,
+            SIZE,
+            0,
+            0,
+            qkv,
+            NONE);
   }
 
   private Runnable attention() {
     var qkv = normal(QKV);
     var out = zeros(HEADS * SIZE);
     return () ->
-        library.attention(
-            type.code(), qkv, 1, rows, HEADS, KV_HEADS, SIZE, 0.125f, out, NONE);
+        library.attention(type.code(), qkv, 1, rows, HEADS, KV_HEADS, SIZE, 0.125f, out, NONE);
   }
 
   /** One token over as many slots as rows. */
@@ -145,8 +165,8 @@ public class KernelBenchmark {
     int code = type.code();
     return () ->
         library.matmul(
-            1, rows, WIDTH, WIDTH, 1, x, code, 0, WIDTH, 0, w, code, 1, WIDTH, 0, 0, NONE, WIDTH,
-            0, y, code, WIDTH, 0, 0);
+            1, rows, WIDTH, WIDTH, 1, x, code, 0, WIDTH, 0, w, code, 1, WIDTH, 0, 0, NONE, WIDTH, 0,
+            y, code, WIDTH, 0, 0);
   }
 
   private Runnable quantized() {
@@ -157,7 +177,6 @@ public class KernelBenchmark {
     var x = normal(WIDTH);
     var y = zeros(WIDTH);
     return () ->
-        library.quantizedLinear(
-            type.code(), x, rows, q, DType.I8.code(), scale, WIDTH, WIDTH, y);
+        library.quantizedLinear(type.code(), x, rows, q, DType.I8.code(), scale, WIDTH, WIDTH, y);
   }
 }

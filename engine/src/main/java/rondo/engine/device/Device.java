@@ -7,9 +7,12 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.Bf16;
 import rondo.engine.graph.DType;
 import rondo.engine.graph.Program;
@@ -17,6 +20,7 @@ import rondo.engine.graph.Tensor;
 import rondo.engine.nativelib.Functions;
 import rondo.engine.nativelib.Kernels;
 import rondo.engine.nativelib.Library;
+import rondo.engine.nativelib.NativeException;
 import rondo.engine.plain.PlainFunctions;
 
 /**
@@ -29,55 +33,59 @@ public final class Device implements AutoCloseable {
   private final String build;
   private final int threads;
   private final Functions functions;
-  private final AutoCloseable resource;
-  private final boolean host;
-  private final List<Devices.Report> passedOver;
+  private final @Nullable Library library;
+  private final @Nullable Staging staging;
+  private final List<Region> regions = new ArrayList<>();
+  private @Nullable FiniteCheck check;
+  private List<Devices.Report> passedOver = List.of();
 
+  /**
+   * @param library what {@code functions} is, unless it is Java
+   * @param host whether its memory is the host's own
+   */
   private Device(
       String name,
       String description,
       String build,
       int threads,
       Functions functions,
-      AutoCloseable resource,
-      boolean host,
-      List<Devices.Report> passedOver) {
+      @Nullable Library library,
+      boolean host) {
     this.name = name;
     this.description = description;
     this.build = build;
     this.threads = threads;
     this.functions = functions;
-    this.resource = resource;
-    this.host = host;
-    this.passedOver = List.copyOf(passedOver);
+    this.library = library;
+    this.staging = host ? null : new Staging(functions);
   }
 
   /** This device, as the choice after others that cannot be used. */
   Device passingOver(List<Devices.Report> others) {
-    return new Device(name, description, build, threads, functions, resource, host, others);
+    passedOver = List.copyOf(others);
+    return this;
+  }
+
+  /** This device, refusing the first value it computes that is infinite or no number. */
+  Device checkingValues() {
+    check = new FiniteCheck(this, functions);
+    return this;
   }
 
   /** The device of plain Java loops: the specification, and the fallback everywhere. */
   public static Device plain() {
-    return new Device(
-        "plain",
-        "plain Java loops, one thread: the slow reference",
-        "",
-        1,
-        new PlainFunctions(),
-        () -> {},
-        true,
-        List.of());
+    var description = "plain Java loops, one thread: the slow reference";
+    return new Device("plain", description, "", 1, new PlainFunctions(), null, true);
   }
 
   /** The processor, by a library whose memory is the host's. */
   static Device cpu(String description, String build, int threads, Library library) {
-    return new Device("cpu", description, build, threads, library, library, true, List.of());
+    return new Device("cpu", description, build, threads, library, library, true);
   }
 
   /** A GPU, or what stands in for one: memory that only the library touches. */
   static Device gpu(String name, String build, Library library) {
-    return new Device(name, library.describe(), build, 1, library, library, false, List.of());
+    return new Device(name, library.describe(), build, 1, library, library, false);
   }
 
   /** Short name: cpu, plain, cuda:0, emulated. */
@@ -105,19 +113,29 @@ public final class Device implements AutoCloseable {
 
   /** Whether activations may be bf16: not on a processor's own library. */
   public boolean hasBf16() {
-    return !(functions instanceof Library) || !host;
+    return library == null || !host();
   }
 
   public int threads() {
     return threads;
   }
 
-  /** A zeroed region, to be closed before this device. */
+  /**
+   * A zeroed region, to be closed before this device.
+   *
+   * @throws OutOfDeviceMemoryException when the device has not so much
+   */
   public Region allocate(String regionName, long bytes) {
     var arena = Arena.ofShared();
     long size = Math.max(bytes, 64); // empty regions need no special case
-    var memory = functions.allocate(size, arena);
-    return new Region(regionName, memory, arena, host);
+    try {
+      return new Region(regionName, functions.allocate(size, arena), arena, host(), regions);
+    } catch (NativeException e) {
+      arena.close();
+      throw e.code() == NativeException.NO_MEMORY
+          ? new OutOfDeviceMemoryException(name, regionName, size, functions.memory(), regions, e)
+          : e;
+    }
   }
 
   /**
@@ -140,8 +158,10 @@ public final class Device implements AutoCloseable {
     }
     var addresses = new Binding(program, bindings, workspace);
     var launches = Kernels.launches(program, addresses::operand, addresses::scratch, functions);
-    var recorder = functions instanceof Library library && !host ? library : null;
-    return new Executable(program, launches, addresses.scopes(), recorder);
+    var recorder = host() ? null : library;
+    var finite = check;
+    IntConsumer afterStep = finite == null ? null : step -> finite.after(program, step, addresses);
+    return new Executable(program, launches, addresses.scopes(), recorder, afterStep);
   }
 
   /** Zeroes a dense buffer. */
@@ -159,73 +179,67 @@ public final class Device implements AutoCloseable {
   /** Waits for all that was enqueued; a GPU says only then which token or position was wrong. */
   public void synchronize() {
     functions.synchronize();
+    if (staging != null) {
+      staging.awaited();
+    }
   }
 
-  /** To f32, or to bf16 rounded to the nearest. */
+  /** f32, or bf16 to the nearest. On a GPU the values are on their way when this returns. */
   public void write(Buffer to, float... values) {
-    if (to.dtype() == DType.BF16) {
-      sized(to, DType.BF16, values.length);
-      fill(
-          to,
-          memory -> {
-            for (int i = 0; i < values.length; i++) {
-              memory.setAtIndex(JAVA_SHORT, i, Bf16.narrow(values[i]));
-            }
-          });
-      return;
-    }
-    var memory = sized(to, DType.F32, values.length);
-    if (host) {
-      MemorySegment.copy(values, 0, memory, JAVA_FLOAT, 0, values.length);
-    } else {
-      upload(memory, staged -> MemorySegment.copy(values, 0, staged, JAVA_FLOAT, 0, values.length));
+    boolean low = to.dtype() == DType.BF16;
+    fill(
+        sized(to, low ? DType.BF16 : DType.F32, values.length),
+        low
+            ? bytes -> narrow(values, bytes)
+            : bytes -> MemorySegment.copy(values, 0, bytes, JAVA_FLOAT, 0, values.length));
+  }
+
+  private static void narrow(float[] values, MemorySegment to) {
+    for (int i = 0; i < values.length; i++) {
+      to.setAtIndex(JAVA_SHORT, i, Bf16.narrow(values[i]));
     }
   }
 
+  /** On a GPU the values are on their way when this returns. */
   public void write(Buffer to, int... values) {
-    var memory = sized(to, DType.I32, values.length);
-    if (host) {
-      MemorySegment.copy(values, 0, memory, JAVA_INT, 0, values.length);
-    } else {
-      upload(memory, staged -> MemorySegment.copy(values, 0, staged, JAVA_INT, 0, values.length));
-    }
+    fill(
+        sized(to, DType.I32, values.length),
+        bytes -> MemorySegment.copy(values, 0, bytes, JAVA_INT, 0, values.length));
   }
 
+  /** On a GPU the values are on their way when this returns. */
   public void write(Buffer to, long... values) {
-    var memory = sized(to, DType.I64, values.length);
-    if (host) {
-      MemorySegment.copy(values, 0, memory, JAVA_LONG, 0, values.length);
-    } else {
-      upload(memory, staged -> MemorySegment.copy(values, 0, staged, JAVA_LONG, 0, values.length));
-    }
+    fill(
+        sized(to, DType.I64, values.length),
+        bytes -> MemorySegment.copy(values, 0, bytes, JAVA_LONG, 0, values.length));
   }
 
   /** Has the bytes of a dense buffer written, in place where its memory is the host's. */
   public void fill(Buffer to, Consumer<MemorySegment> writer) {
-    var memory = dense(to).asSlice(0, to.type().bytes());
-    if (host) {
-      writer.accept(memory);
-    } else {
-      upload(memory, writer);
-    }
+    fill(dense(to).asSlice(0, to.type().bytes()), writer);
   }
 
-  private void upload(MemorySegment to, Consumer<MemorySegment> writer) {
-    try (var arena = Arena.ofConfined()) {
-      var staged = arena.allocate(to.byteSize(), 64);
+  private void fill(MemorySegment to, Consumer<MemorySegment> writer) {
+    long bytes = to.byteSize();
+    if (staging == null) {
+      writer.accept(to);
+    } else if (bytes <= Staging.MOST) {
+      var staged = staging.take(bytes);
       writer.accept(staged);
-      functions.copy(staged, to, to.byteSize());
-      synchronize(); // the staged bytes go with the arena
+      functions.copy(staged, to, bytes);
+    } else {
+      try (var arena = Arena.ofConfined()) {
+        var whole = arena.allocate(bytes, 64);
+        writer.accept(whole);
+        functions.copy(whole, to, bytes); // which is done with them when it returns
+      }
     }
   }
 
   /** The bytes of a dense buffer: its own memory where that is the host's, else a copy. */
   public MemorySegment read(Buffer from) {
-    return readable(dense(from).asSlice(0, from.type().bytes()));
-  }
-
-  private MemorySegment readable(MemorySegment memory) {
-    if (host) {
+    var memory = dense(from).asSlice(0, from.type().bytes());
+    if (host()) {
       return memory;
     }
     var copy = Arena.ofAuto().allocate(memory.byteSize(), 64);
@@ -234,17 +248,36 @@ public final class Device implements AutoCloseable {
     return copy;
   }
 
-  /** Of f32, or of bf16 widened. */
+  /** As {@link #read}, but good only until the next values are written or read. */
+  private MemorySegment glance(MemorySegment memory) {
+    if (staging == null) {
+      return memory;
+    }
+    var copy =
+        memory.byteSize() <= Staging.MOST
+            ? staging.take(memory.byteSize())
+            : Arena.ofAuto().allocate(memory.byteSize(), 64);
+    functions.copy(memory, copy, memory.byteSize());
+    synchronize();
+    return copy;
+  }
+
+  /** The values of a dense buffer of f32 or bf16. */
   public float[] floats(Buffer from) {
-    var memory = read(from);
+    var bytes = glance(dense(from).asSlice(0, from.type().bytes()));
     if (from.dtype() != DType.BF16) {
-      return memory.toArray(JAVA_FLOAT);
+      return bytes.toArray(JAVA_FLOAT);
     }
     var values = new float[Math.toIntExact(from.type().shape().size())];
     for (int i = 0; i < values.length; i++) {
-      values[i] = Bf16.widen(memory.getAtIndex(JAVA_SHORT, i));
+      values[i] = Bf16.widen(bytes.getAtIndex(JAVA_SHORT, i));
     }
     return values;
+  }
+
+  /** The values of a dense i64 buffer. */
+  long[] longs(Buffer from) {
+    return glance(dense(from).asSlice(0, from.type().bytes())).toArray(JAVA_LONG);
   }
 
   /**
@@ -260,7 +293,7 @@ public final class Device implements AutoCloseable {
         || index >= from.type().shape().size()) {
       throw new IllegalArgumentException(from.type() + " has no f32 element " + index);
     }
-    return readable(from.pointer().asSlice(4L * index, 4)).get(JAVA_FLOAT, 0);
+    return glance(from.pointer().asSlice(4L * index, 4)).get(JAVA_FLOAT, 0);
   }
 
   private static MemorySegment sized(Buffer buffer, DType type, int length) {
@@ -279,16 +312,28 @@ public final class Device implements AutoCloseable {
     return buffer.pointer();
   }
 
-  Functions functions() {
-    return functions;
+  /** Free and total memory, for people. */
+  String memory() {
+    var memory = functions.memory();
+    return Sizes.text(memory.unused()) + " of " + Sizes.text(memory.total()) + " free";
+  }
+
+  /** Whether its memory is the host's own. */
+  private boolean host() {
+    return staging == null;
   }
 
   @Override
   public void close() {
-    try {
-      resource.close();
-    } catch (Exception e) {
-      throw new IllegalStateException(name + ": " + e.getMessage(), e);
+    if (check != null) {
+      check.close();
+      check = null;
+    }
+    if (staging != null) {
+      staging.close();
+    }
+    if (library != null) {
+      library.close();
     }
   }
 }

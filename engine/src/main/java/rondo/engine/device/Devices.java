@@ -3,6 +3,8 @@ package rondo.engine.device;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import rondo.engine.nativelib.Library;
@@ -21,11 +23,20 @@ public final class Devices {
   /** What {@code rondo_stream_create} takes. */
   public static final int MOST_THREADS = 256;
 
+  /**
+   * With {@code nan} in this variable of the environment every program runs a step at a time, and
+   * the first value that is infinite or no number is an {@link IllegalStateException} that names
+   * the step.
+   */
+  public static final String CHECK = "RONDO_CHECK";
+
   private static final String CUDA_LIBRARY = "librondo_cuda.so";
   private static final String EMULATED_LIBRARY = "librondo_emulated.so";
 
   /** cuda, or cuda: and an ordinal of a few digits. */
   private static final Pattern CUDA_NAME = Pattern.compile("cuda(?::(\\d{1,3}))?");
+
+  private static final Set<String> GPUS = Set.of("cuda", "emulated");
 
   private Devices() {}
 
@@ -39,6 +50,20 @@ public final class Devices {
    * @throws IllegalStateException when the device cannot be used here; the message says why
    */
   public static Device open(String name, int threads) {
+    return open(name, threads, System.getenv());
+  }
+
+  /** As {@link #open(String, int)} under an environment, of which {@link #CHECK} counts. */
+  static Device open(String name, int threads, Map<String, String> environment) {
+    var check = environment.get(CHECK);
+    if (check != null && !check.equals("nan")) {
+      throw new IllegalArgumentException(CHECK + " is \"" + check + "\", expected nan");
+    }
+    var device = openUnchecked(name, threads);
+    return check == null ? device : device.checkingValues();
+  }
+
+  private static Device openUnchecked(String name, int threads) {
     if (threads < 0 || threads > MOST_THREADS) {
       throw new IllegalArgumentException(
           "threads "
@@ -53,7 +78,7 @@ public final class Devices {
         var passedOver = new ArrayList<Report>();
         for (var kind : List.of("cuda", "cpu")) {
           try {
-            yield open(kind, threads).passingOver(passedOver);
+            yield openUnchecked(kind, threads).passingOver(passedOver);
           } catch (IllegalStateException e) {
             passedOver.add(unusable(kind, e));
           }
@@ -106,7 +131,8 @@ public final class Devices {
 
   private static Report report(String kind) {
     try (var device = open(kind, 0)) {
-      return new Report(kind, true, device.describe());
+      var memory = GPUS.contains(kind) ? ", " + device.memory() : "";
+      return new Report(kind, true, device.describe() + memory);
     } catch (IllegalStateException e) {
       return unusable(kind, e);
     }

@@ -2,6 +2,7 @@ package rondo.engine.device;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.Program;
 import rondo.engine.nativelib.Library;
@@ -17,6 +18,7 @@ public final class Executable {
   private final Runnable[] launches;
   private final MemorySegment.Scope[] scopes;
   private final @Nullable Library recorder;
+  private final @Nullable IntConsumer afterStep;
   private final long flops;
   private @Nullable MemorySegment recording;
   private boolean ran;
@@ -24,16 +26,20 @@ public final class Executable {
   /**
    * @param scopes of the memory that the launches touch: a recording outlives no check of them
    * @param recorder the library that records and replays, or null where that does not pay
+   * @param afterStep looks at what a step, given by its number, has written; then nothing is
+   *     recorded
    */
   Executable(
       Program program,
       List<Runnable> launches,
       List<MemorySegment.Scope> scopes,
-      @Nullable Library recorder) {
+      @Nullable Library recorder,
+      @Nullable IntConsumer afterStep) {
     this.program = program;
     this.launches = launches.toArray(new Runnable[0]);
     this.scopes = scopes.toArray(new MemorySegment.Scope[0]);
-    this.recorder = awaitsEachLaunch() ? null : recorder;
+    this.recorder = awaitsEachLaunch() || afterStep != null ? null : recorder;
+    this.afterStep = afterStep;
     this.flops = program.flops();
   }
 
@@ -69,6 +75,9 @@ public final class Executable {
     try {
       for (; i < launches.length; i++) {
         launches[i].run();
+        if (afterStep != null) {
+          afterStep.accept(i);
+        }
       }
     } catch (NativeException e) {
       throw new IllegalStateException(

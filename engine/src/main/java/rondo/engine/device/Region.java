@@ -2,6 +2,7 @@ package rondo.engine.device;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import rondo.engine.graph.TensorType;
 
 /**
@@ -13,10 +14,16 @@ public final class Region implements AutoCloseable {
   private final MemorySegment memory;
   private final Arena arena;
   private final boolean host;
+  private final List<Region> open;
   private long used;
 
-  Region(String name, MemorySegment memory, Arena arena, boolean host) {
+  /**
+   * @param open the device's regions, of which this is one until it is closed
+   */
+  Region(String name, MemorySegment memory, Arena arena, boolean host, List<Region> open) {
     this.name = name;
+    this.open = open;
+    open.add(this);
     this.host = host;
     this.memory = memory;
     this.arena = arena;
@@ -63,5 +70,6 @@ public final class Region implements AutoCloseable {
   @Override
   public void close() {
     arena.close();
+    open.remove(this);
   }
 }

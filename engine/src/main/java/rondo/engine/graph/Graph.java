@@ -12,7 +12,7 @@ public final class Graph {
     @Override
     public String toString() {
       var operands = op.inputs().stream().map(t -> "%" + t.id()).collect(Collectors.joining(", "));
-      return outputs + " = " + op.getClass().getSimpleName() + "(" + operands + ")";
+      return outputs + " = " + name(op) + "(" + operands + ")";
     }
   }
 
@@ -46,6 +46,7 @@ public final class Graph {
   }
 
   private static String name(Op op) {
-    return op.getClass().getSimpleName();
+    var type = op.getClass().getName();
+    return type.substring(type.lastIndexOf('.') + 1).replace('$', '.');
   }
 }

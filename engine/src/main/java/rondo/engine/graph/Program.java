@@ -66,6 +66,11 @@ public record Program(
       return offset;
     }
 
+    @Override
+    public String toString() {
+      return node.toString();
+    }
+
     /** Bytes of operands and of the results that are made. */
     long bytes() {
       return node.op().inputs().stream().mapToLong(t -> t.type().bytes()).sum()
@@ -77,7 +82,12 @@ public record Program(
   }
 
   /** Adds a temporary to the memory bound for it: for producers that cannot accumulate. */
-  public record AddInto(Tensor value) implements Step {}
+  public record AddInto(Tensor value) implements Step {
+    @Override
+    public String toString() {
+      return "AddInto(%" + value.id() + ")";
+    }
+  }
 
   public Program {
     given = List.copyOf(given);

@@ -5,6 +5,9 @@ package rondo.engine.nativelib;
  * device. The message is one line with the function; {@link #code} tells which.
  */
 public final class NativeException extends RuntimeException {
+  /** {@code RONDO_NO_MEMORY}, of {@link #code}. */
+  public static final int NO_MEMORY = 3;
+
   private static final long serialVersionUID = 1L;
 
   private final int code;

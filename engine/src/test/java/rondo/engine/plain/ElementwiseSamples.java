@@ -32,7 +32,9 @@ final class ElementwiseSamples {
     for (int n : new int[] {1, 7, 4099, 100_003}) {
       for (int at : new int[] {-1, 0, n / 2, n - 1}) {
         String which = "first of " + n + (at < 0 ? ", all finite" : ", not finite at " + at);
-        cases.add(Case.typed(which, t -> firstNonfinite(t, n, at)));
+        // Every device looks for them in both types.
+        cases.add(new Case(which, t -> firstNonfinite(t, n, at, F32)));
+        cases.add(new Case(which + ", of bf16", t -> firstNonfinite(t, n, at, BF16)));
       }
     }
     int[][] shapes = {{1, 1}, {1, 64}, {3, 5}, {7, 33}, {5, 130}, {1, 1031}};
@@ -130,14 +132,14 @@ final class ElementwiseSamples {
   }
 
   /** From {@code at} on every third value is infinite or no number. */
-  private static void firstNonfinite(Trial t, int n, int at) {
-    double[] x = t.activations(n);
+  private static void firstNonfinite(Trial t, int n, int at, int type) {
+    double[] x = t.normalOf(type, n);
     double[] bad = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY};
     for (int i = at; at >= 0 && i < n; i += 3) {
       x[i] = bad[i / 3 % 3];
     }
     MemorySegment out = t.output(1, I64);
-    t.on().firstNonfinite(t.type(), t.activation(x), n, out);
+    t.on().firstNonfinite(type, t.input(x, type), n, out);
     t.expect("out", out, I64, new double[] {at}, EXACT);
   }
 

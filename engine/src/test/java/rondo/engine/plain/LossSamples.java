@@ -213,10 +213,12 @@ final class LossSamples {
             headOut);
     t.expect("loss", out, new double[] {expected, counted}, CLOSE);
     if (wantsX) {
-      t.expectActivations("dx", xOut, dx, CLOSE, 2);
+      // The gradients of the logits are rounded for their products; a target's own is far above
+      // the rms.
+      t.expectActivations("dx", xOut, dx, CLOSE, 3);
     }
     if (wantsHead) {
-      t.expectSums("dhead", headOut, dhead, CLOSE, 1);
+      t.expectSums("dhead", headOut, dhead, CLOSE, 2);
     }
   }
 

@@ -81,9 +81,7 @@ class DecodeStepTest {
         assertEquals(any.cacheBytes(), plan.cacheBytes());
         try (var memory = device.allocate("step", plan.stateBytes());
             var workspace = device.allocate("workspace", plan.workspaceBytes())) {
-          var step =
-              new DecodeStep(
-                  device, plan, working, caches, memory, workspace);
+          var step = new DecodeStep(device, plan, working, caches, memory, workspace);
           var first = new int[batch];
           Arrays.fill(first, at);
           step.at(first);
@@ -117,9 +115,7 @@ class DecodeStepTest {
           var caches = device.allocate("caches", plan.cacheBytes());
           var memory = device.allocate("step", plan.stateBytes());
           var workspace = device.allocate("workspace", plan.workspaceBytes())) {
-        var step =
-            new DecodeStep(
-                device, plan, working, caches, memory, workspace);
+        var step = new DecodeStep(device, plan, working, caches, memory, workspace);
         step.at(3, 0);
         step.run(7);
         for (float x : device.floats(step.logits())) {
