@@ -4,7 +4,7 @@
 #
 #   tar -xf OUT.tar.xz && rondo-bundle/bin/rondo devices && rondo-bundle/gpu-check.sh OUT_FOLDER
 #
-# Inside: a Java run time linked to what is used (rt/), the program without DuckDB (lib/), its tests and JUnit (test/), the
+# Inside: a Java run time linked to what is used (rt/), the program without DuckDB and pictures (lib/), its tests and JUnit (test/), the
 # measurements and JMH (bench/), the kernels' self-test for the GPU with its library (native/), PyTorch's side of the comparison
 # (peers/), golden files where they are given (shared/golden/), gpu-check.sh, and VERSION: commit and date.
 #
@@ -53,8 +53,8 @@ else
     echo "bundle: no librondo_cuda.so (no nvcc): the bundle has no library for a GPU" >&2
 fi
 
-# The run time: what the jars name, and what they find by reflection.
-modules=java.base,java.desktop,java.instrument,java.logging,java.management,java.sql,java.xml,jdk.management,jdk.unsupported,jdk.zipfs
+# The run time: what the jars name and find by reflection, but for java.desktop, a quarter of it, which only draws pictures.
+modules=java.base,java.instrument,java.logging,java.management,java.xml,jdk.management,jdk.unsupported,jdk.zipfs
 "$jdk/bin/jlink" --add-modules "$modules" --compress zip-0 --strip-debug --no-header-files --no-man-pages --vm server --output "$bundle/rt"
 
 # Jars are packed again without compression: xz then sees through them, and equal files in two of them cost nothing.
@@ -64,9 +64,9 @@ repack() { # JAR FOLDER
     (cd "$unpacked" && "$jdk/bin/jar" -xf "$1")
     "$jdk/bin/jar" --create --no-compress --no-manifest --file "$2/$(basename "$1")" -C "$unpacked" .
 }
-# DuckDB, 80 MB, reads Parquet, which no test and no measurement here does.
+# DuckDB, 80 MB, reads Parquet, which no test and no measurement here does; XChart draws.
 for jar in cli/target/rondo-cli-*.jar cli/target/lib/*.jar; do
-    case $(basename "$jar") in duckdb*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
+    case $(basename "$jar") in duckdb* | xchart*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
 done
 
 artifact() { # GROUP/ARTIFACT VERSION: its file in Maven's local repository, fetched where it is absent
@@ -118,7 +118,7 @@ chmod +x "$bundle/bin/rondo" "$bundle/gpu-check.sh"
 
 # Sorted, with one time and owner: the same build gives the same bytes but for VERSION.
 tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct 2>/dev/null || echo 0)" \
-    -cf - rondo-bundle | xz -6 -T2 >"$out"
+    -cf - rondo-bundle | xz --lzma2=preset=6,dict=64MiB >"$out"
 bytes=$(stat -c %s "$out")
 awk -v b="$bytes" -v f="$out" 'BEGIN { printf "bundle: %s, %.1f MiB\n", f, b / 1048576 }'
 if [ "$bytes" -gt "$limit" ]; then
