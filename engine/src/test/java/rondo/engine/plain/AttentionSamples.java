@@ -212,7 +212,8 @@ final class AttentionSamples {
             out,
             sums);
     // An error of a score is relative to its size, and the exponential makes it one of the output.
-    t.expectActivations("out", out, expected, CLOSE * std * std, 2);
+    // Rounded are probabilities and results; a row of few keys has terms of twice the rms of all rows.
+    t.expectActivations("out", out, expected, CLOSE * std * std, 4);
     if (wantsLse) {
       t.expect("lse", sums, lse, CLOSE);
     }
@@ -245,8 +246,8 @@ final class AttentionSamples {
     double[] lse = new double[s.batch * s.heads * s.time];
     double[] out = Trial.rounded(t.type(), attend(qkv, s, s.scale(), lse));
     MemorySegment dqkv = runGrad(t, s, qkv, out, lse, dout);
-    // The probabilities and their gradients are operands of products.
-    t.expectActivations("dqkv", dqkv, attendGrad(qkv, out, dout, s, s.scale()), CLOSE, 3);
+    // The probabilities and their gradients are operands of products; terms as above.
+    t.expectActivations("dqkv", dqkv, attendGrad(qkv, out, dout, s, s.scale()), CLOSE, 6);
   }
 
   private static void differences(Trial t, Shape s) {
@@ -358,7 +359,7 @@ final class AttentionSamples {
             capacity,
             s.scale(),
             out);
-    t.expectActivations("out", out, expected, CLOSE, 2);
+    t.expectActivations("out", out, expected, CLOSE, 4);
   }
 
   private static void refuses(Trial t, int start, boolean append) {
