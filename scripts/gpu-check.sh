@@ -156,7 +156,7 @@ if wanted tests; then
     if [ -d "$shared/golden" ]; then golden=present; fi
     scan=""
     for folder in $tests; do scan=$scan:$folder; done
-    classes='^rondo\..*(GpuFunctions|Gradients|ProgramProperties|Bind|Vectors|Golden.*|DecodeStep|Forward)Test$'
+    classes='^rondo\..*(GpuFunctions|Gradients|ProgramProperties|Bind|Vectors|Golden.*|DecodeStep)Test$'
     run tests "$(limit 80)" "$java" "${flags[@]}" -Xmx3g "-Drondo.gpu=$device" "-Drondo.shared=$shared" \
         -cp "$junit$scan:$program" org.junit.platform.console.ConsoleLauncher execute --scan-classpath="${scan#:}" \
         --include-classname="$classes" --details=summary --disable-banner --reports-dir="$out/junit"

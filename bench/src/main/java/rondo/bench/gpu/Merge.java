@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -98,9 +99,10 @@ public final class Merge {
     }
     var rows = new LinkedHashMap<Row, Map<String, JsonNode>>();
     var skipped = new ArrayList<String>();
+    var told = new HashSet<String>();
     for (var run : root.get("runs")) {
-      out.append(
-          "\n%s, %s: %s\n".formatted(text(run, "file"), text(run, "program"), text(run, "method")));
+      var how = told.add(text(run, "method")) ? text(run, "method") : "as above";
+      out.append("\n%s, %s: %s\n".formatted(text(run, "file"), text(run, "program"), how));
       for (var f : run.get("figures")) {
         var row = new Row(text(f, "part"), text(f, "preset"), text(f, "subject"), text(f, "type"));
         rows.computeIfAbsent(row, _ -> new LinkedHashMap<>()).put(text(f, "contender"), f);
@@ -128,17 +130,16 @@ public final class Merge {
   private static void tables(StringBuilder out, Map<Row, Map<String, JsonNode>> rows) {
     double copy = limit(rows, "copy");
     double product = limit(rows, "product");
-    var part = "";
-    for (var entry : rows.entrySet()) {
-      var row = entry.getKey();
-      if (!row.part.equals(part)) {
-        part = row.part;
-        out.append("\n## ").append(part).append("\n\n");
-        out.append("| preset | | type | Rondo, µs | rate | of the limit | floor ÷ time |");
-        out.append(" own product | best of PyTorch | Rondo ÷ PyTorch |\n");
-        out.append("|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n");
-      }
-      out.append(line(row, entry.getValue(), copy, product));
+    for (var part : rows.keySet().stream().map(Row::part).distinct().toList()) {
+      out.append("\n## ").append(part).append("\n\n");
+      out.append("| preset | | type | Rondo, µs | rate | of the limit | floor ÷ time |");
+      out.append(" own product | best of PyTorch | Rondo ÷ PyTorch |\n");
+      out.append("|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n");
+      rows.forEach((row, by) -> {
+        if (row.part.equals(part)) {
+          out.append(line(row, by, copy, product));
+        }
+      });
     }
     out.append("\nLimits are this run's own copy and product of large matrices; a floor is what a");
     out.append(" step must read over the copy's rate. Rondo ÷ PyTorch compares rates.\n");

@@ -96,7 +96,7 @@ public final class DecodePlan {
     codaState = t.input("state", state);
     positions = positions(t);
     var features = model.features(t, codaState, positions);
-    var logits = t.graph().add(MatMul.linear(features, t.parameter(model.head())));
+    var logits = t.graph().add(MatMul.linear(features, t.parameter(model.head()), DType.F32));
     coda = stage("coda", t, List.of(codaState), positions, logits);
 
     t = new Trace(activations);

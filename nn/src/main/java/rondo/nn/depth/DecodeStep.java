@@ -157,7 +157,7 @@ public final class DecodeStep {
     return tokens;
   }
 
-  /** [batch, time, vocabulary] of the last run. */
+  /** f32 [batch, time, vocabulary] of the last run. */
   public Buffer logits() {
     return logits;
   }

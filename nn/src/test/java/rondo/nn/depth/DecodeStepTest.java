@@ -31,13 +31,25 @@ class DecodeStepTest {
     }
   }
 
-  @ParameterizedTest(name = "{0} on {1}")
+  @ParameterizedTest(name = "{0} on {1} in {2}")
   @CsvSource({
-    "llama-retrofit,plain", "llama-retrofit,cpu", "llama-retrofit,emulated",
-    "olmo2-retrofit,plain", "olmo2-retrofit,cpu", "olmo2-retrofit,emulated",
-    "huginn,plain", "huginn,cpu", "huginn,emulated"
+    "llama-retrofit,plain,F32",
+    "llama-retrofit,cpu,F32",
+    "llama-retrofit,emulated,F32",
+    "llama-retrofit,plain,BF16",
+    "llama-retrofit,emulated,BF16",
+    "olmo2-retrofit,plain,F32",
+    "olmo2-retrofit,cpu,F32",
+    "olmo2-retrofit,emulated,F32",
+    "olmo2-retrofit,plain,BF16",
+    "olmo2-retrofit,emulated,BF16",
+    "huginn,plain,F32",
+    "huginn,cpu,F32",
+    "huginn,emulated,F32",
+    "huginn,plain,BF16",
+    "huginn,emulated,BF16"
   })
-  void tokenByTokenTheLogitsAreThoseOfTheWholeSequence(String name, String on) {
+  void tokenByTokenTheLogitsAreThoseOfTheWholeSequence(String name, String on, DType type) {
     var folder = folder(name);
     try (var device = Golden.device(on);
         var weights = WeightFiles.load(folder, device);
@@ -47,8 +59,8 @@ class DecodeStepTest {
       var logits = expected.require("logits_r3").readFloats();
       // Token by token; all at once; and a prompt of all but the last row, then that one alone.
       for (int[] cut : new int[][] {ones(time), {time}, {time - 1, 1}}) {
-        var actual = decode(device, weights, expected, cut);
-        Golden.assertClose(Arrays.toString(cut), logits, actual, Golden.TOLERANCE);
+        var actual = decode(device, weights, expected, cut, type);
+        Golden.assertClose(Arrays.toString(cut), logits, actual, Golden.tolerance(type));
       }
     }
   }
@@ -61,7 +73,7 @@ class DecodeStepTest {
 
   /** Logits [batch, time, vocabulary] by steps of so many tokens, which share their caches. */
   private static float[] decode(
-      Device device, Weights weights, SafetensorsFile expected, int[] cut) {
+      Device device, Weights weights, SafetensorsFile expected, int[] cut, DType type) {
     var ids = expected.require("input_ids");
     var tokens = ids.readInts();
     var states = expected.require("initial_state").readFloats();
@@ -72,12 +84,12 @@ class DecodeStepTest {
     int vocabulary = model.config().vocabulary();
     var all = new float[batch * time * vocabulary];
     int capacity = time + 3; // slots behind the last row must not be seen
-    var any = new DecodePlan(model, batch, 1, capacity, 3, false, DType.F32);
-    try (var working = new WorkingWeights(weights, DType.F32);
+    var any = new DecodePlan(model, batch, 1, capacity, 3, false, type);
+    try (var working = new WorkingWeights(weights, type);
         var caches = device.allocate("caches", any.cacheBytes())) {
       int at = 0;
       for (int n : cut) {
-        var plan = new DecodePlan(model, batch, n, capacity, 3, false, DType.F32);
+        var plan = new DecodePlan(model, batch, n, capacity, 3, false, type);
         assertEquals(any.cacheBytes(), plan.cacheBytes());
         try (var memory = device.allocate("step", plan.stateBytes());
             var workspace = device.allocate("workspace", plan.workspaceBytes())) {
