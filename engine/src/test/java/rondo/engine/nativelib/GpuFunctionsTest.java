@@ -2,9 +2,11 @@ package rondo.engine.nativelib;
 
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import rondo.engine.plain.OperationSamples;
@@ -15,27 +17,23 @@ import rondo.engine.plain.OperationSamples.Sample;
  * none; {@code -Drondo.gpu=emulated} runs the same path on the emulator.
  */
 class GpuFunctionsTest {
-  private static @Nullable Library open;
+  private static @Nullable Library library;
 
-  private static Library library() {
-    var library = open;
-    if (library == null) {
-      var name = System.getProperty("rondo.gpu", "cuda").split(":", 2)[0];
-      try {
-        library = Library.open(NativeFile.find("librondo_" + name + ".so"), 0, 1);
-      } catch (IllegalStateException e) {
-        return abort(e.getMessage());
-      }
-      open = library;
+  @BeforeAll
+  static void open() {
+    var name = System.getProperty("rondo.gpu", "cuda").split(":", 2)[0];
+    try {
+      library = Library.open(NativeFile.find("librondo_" + name + ".so"), 0, 1);
+    } catch (IllegalStateException e) {
+      abort(e.getMessage());
     }
-    return library;
   }
 
   @AfterAll
   static void close() {
-    if (open != null) {
-      open.close();
-      open = null;
+    if (library != null) {
+      library.close();
+      library = null;
     }
   }
 
@@ -46,6 +44,6 @@ class GpuFunctionsTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("samples")
   void everySampleComesOutAsInFloat64(Sample sample) {
-    sample.check(library());
+    sample.check(Objects.requireNonNull(library));
   }
 }
