@@ -212,7 +212,8 @@ final class AttentionSamples {
             out,
             sums);
     // An error of a score is relative to its size, and the exponential makes it one of the output.
-    // Rounded are probabilities and results; a row of few keys has terms of twice the rms of all rows.
+    // Rounded are probabilities and results; a row of few keys has terms of twice the rms of all
+    // rows.
     t.expectActivations("out", out, expected, CLOSE * std * std, 4);
     if (wantsLse) {
       t.expect("lse", sums, lse, CLOSE);
