@@ -107,12 +107,12 @@ run() {
     status=$?
     took=$((SECONDS - start))
 }
-# done_or PART DETAIL: the ordinary verdict; the last line of the log says why it failed.
+# verdict PART DETAIL: the ordinary one; the log's first exception, or its last line, says why it failed.
 verdict() {
     case $status in
         0) result "$1" ok "$took" "$2" ;;
         124 | 137) result "$1" partial "$took" "ended at its limit; $2" ;;
-        *) result "$1" FAILED "$took" "exit $status: $(tail -n 1 "$out/$1.log" | cut -c1-200)" ;;
+        *) result "$1" FAILED "$took" "exit $status: $({ grep -m 1 -E '(Exception|Error): ' "$out/$1.log" || tail -n 1 "$out/$1.log"; } | cut -c1-200)" ;;
     esac
 }
 measured() { # FILE: how many figures a document holds
