@@ -124,7 +124,7 @@ public final class Forward implements AutoCloseable {
       }
       var head = t.parameter(head(weights));
       var targetsIn = t.input("targets", ids);
-      int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
+      int chunk = LossChunk.rows((long) batch * time, config.vocabulary(), activations);
       var lossOut = t.graph().add(new LinearCrossEntropy(features, head, targetsIn, chunk, 1));
       logits = t.graph().add(MatMul.linear(features, head, DType.F32));
       b = bound(t, working, places, positions, table);

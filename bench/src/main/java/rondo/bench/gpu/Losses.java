@@ -11,7 +11,7 @@ final class Losses {
   private Losses() {}
 
   static void measure(Lab lab, Preset p, int rows, DType type) {
-    int chunk = LossChunk.rows(rows, p.model().vocabulary());
+    int chunk = LossChunk.rows(rows, p.model().vocabulary(), type);
     measure(lab, p, rows, type, chunk, "");
     int large = Math.min(rows, LARGE);
     if (large > chunk) {

@@ -139,7 +139,7 @@ public final class DepthPlan {
     positions = positions(t);
     var features = model.features(t, codaState, positions);
     var head = t.parameter(model.head());
-    int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
+    int chunk = LossChunk.rows((long) batch * time, config.vocabulary(), activations);
     var loss = t.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
     var d = t.differentiate(loss, null, List.of(codaState));
     coda = new Stage(t, List.of(codaState, targets), positions, loss, d, List.of());

@@ -44,7 +44,7 @@ public final class FixedPlan {
             trace.input("rotary table", TensorType.f32(time, config.block().headDim() / 2, 2)));
     var features = model.features(trace, tokens, positions);
     var head = config.tied() ? trace.second(model.head()) : trace.parameter(model.head());
-    int chunk = LossChunk.rows((long) batch * time, config.vocabulary());
+    int chunk = LossChunk.rows((long) batch * time, config.vocabulary(), activations);
     loss = trace.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
     gradients = trace.differentiate(loss, null, List.of());
     var given = new ArrayList<>(List.of(tokens, targets, positions.positions(), positions.table()));
