@@ -23,28 +23,22 @@ import rondo.engine.weights.ParameterLayout;
  * read in f32.
  */
 public final class WorkingWeights implements AutoCloseable {
-  private final ParameterLayout layout;
-  private final Region weights;
+  private final Weights weights;
   private final DType activations;
   private final @Nullable Region copies;
   private final @Nullable Executable copying;
 
   /** Those of a model, whose region must outlive them; current from the start. */
   public WorkingWeights(Weights weights, DType activations) {
-    this(weights.device(), weights.layout(), weights.region(), activations);
-  }
-
-  /** As {@link #WorkingWeights(Weights, DType)}, of any region of a layout. */
-  public WorkingWeights(Device device, ParameterLayout layout, Region weights, DType activations) {
-    this.layout = layout;
     this.weights = weights;
     this.activations = activations;
+    var device = weights.device();
     if (activations == DType.F32) {
       copies = null;
       copying = null;
       return;
     }
-    copies = device.allocate("weights in " + activations, bytes(layout, activations));
+    copies = device.allocate("weights in " + activations, bytes(layout(), activations));
     try {
       copying = copying(device, copies);
     } catch (RuntimeException | Error e) {
@@ -65,8 +59,8 @@ public final class WorkingWeights implements AutoCloseable {
     var given = new ArrayList<Tensor>();
     var results = new ArrayList<Tensor>();
     var bindings = new HashMap<Tensor, Buffer>();
-    for (var run : layout.matrixRuns()) {
-      var from = layout.run(weights, run.offset(), run.count());
+    for (var run : layout().matrixRuns()) {
+      var from = layout().run(weights.region(), run.offset(), run.count());
       var x = graph.input("weights", from.type());
       var y = graph.add(new Cast(x, activations));
       given.add(x);
@@ -86,7 +80,7 @@ public final class WorkingWeights implements AutoCloseable {
   }
 
   public ParameterLayout layout() {
-    return layout;
+    return weights.layout();
   }
 
   public DType activations() {
@@ -95,8 +89,8 @@ public final class WorkingWeights implements AutoCloseable {
 
   Buffer of(Parameter p) {
     return copies == null || p.group() == Parameter.Group.GAIN
-        ? layout.of(p, weights)
-        : layout.of(p, copies, activations);
+        ? weights.of(p)
+        : layout().of(p, copies, activations);
   }
 
   /** Binds each parameter that a function used. */
