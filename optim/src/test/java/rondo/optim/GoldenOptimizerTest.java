@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
 import rondo.engine.graph.Cast;
@@ -23,18 +25,13 @@ import rondo.optim.OptimizerConfig.MuonConfig;
 class GoldenOptimizerTest {
   private static final AdamWConfig ADAM = new AdamWConfig(0.01, 0.9, 0.95, 1e-10, 0.01);
 
+  static Stream<Arguments> shapesAndDevices() {
+    return Stream.of("16x40", "24x24", "40x16")
+        .flatMap(shape -> Stream.of("plain", "cpu", "emulated").map(on -> Arguments.of(shape, on)));
+  }
+
   @ParameterizedTest(name = "{0} on {1}")
-  @CsvSource({
-    "16x40,plain",
-    "16x40,cpu",
-    "16x40,emulated",
-    "24x24,plain",
-    "24x24,cpu",
-    "24x24,emulated",
-    "40x16,plain",
-    "40x16,cpu",
-    "40x16,emulated"
-  })
+  @MethodSource("shapesAndDevices")
   void newtonSchulzIsTheGoldenOne(String shape, String on) {
     var golden = GoldenFile.open();
     try (var device = GoldenFile.device(on)) {
@@ -80,34 +77,14 @@ class GoldenOptimizerTest {
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @CsvSource({
-    "16x40,plain",
-    "16x40,cpu",
-    "16x40,emulated",
-    "24x24,plain",
-    "24x24,cpu",
-    "24x24,emulated",
-    "40x16,plain",
-    "40x16,cpu",
-    "40x16,emulated"
-  })
+  @MethodSource("shapesAndDevices")
   void threeStepsOfMuonChangeTheWeightsAsGiven(String shape, String on) {
     var config = new MuonConfig(0.01, 0.01, 0.95, 5, DType.F32, ADAM);
     assertSteps(shape, "muon", Parameter.Group.BODY, config, on);
   }
 
   @ParameterizedTest(name = "{0} on {1}")
-  @CsvSource({
-    "16x40,plain",
-    "16x40,cpu",
-    "16x40,emulated",
-    "24x24,plain",
-    "24x24,cpu",
-    "24x24,emulated",
-    "40x16,plain",
-    "40x16,cpu",
-    "40x16,emulated"
-  })
+  @MethodSource("shapesAndDevices")
   void threeStepsOfAdamWChangeTheWeightsAsGiven(String shape, String on) {
     assertSteps(shape, "adamw", Parameter.Group.BODY, ADAM, on);
     // The same numbers where Muon leaves a parameter to AdamW.
