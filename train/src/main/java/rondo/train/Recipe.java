@@ -21,6 +21,7 @@ import rondo.optim.Schedule;
  * @param preset published shape to start from at random, or null
  * @param randomInit whether weights start at random instead of being read
  * @param out folder of checkpoints and metrics
+ * @param z weight of the z-loss
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
  * @param values everything as written, flat, for comparison at a resume
@@ -36,6 +37,8 @@ public record Recipe(
     int steps,
     DepthPolicy depth,
     OptimizerConfig optimizer,
+    UpdatePolicy updates,
+    double z,
     Schedule schedule,
     double clip,
     DType activations,
@@ -106,7 +109,7 @@ public record Recipe(
 
   /** The optimiser of a recipe that says nothing of it: as the published retrofits have it. */
   public static OptimizerConfig defaultOptimizer() {
-    return RecipeReader.optimizer(new Section("optimizer", Map.of()));
+    return OptimizerReader.config(new Section("optimizer", Map.of()));
   }
 
   /** f32 or bf16. */

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
@@ -72,8 +73,9 @@ final class RecipeYaml {
     return flat;
   }
 
-  private static void flatten(String path, Object value, Map<String, String> flat) {
+  private static void flatten(String path, @Nullable Object value, Map<String, String> flat) {
     switch (value) {
+      case null -> {} // a key without a value, as if it were not there
       case Map<?, ?> map ->
           map.forEach((k, v) -> flatten(path.isEmpty() ? "" + k : path + "." + k, v, flat));
       case List<?> list -> {

@@ -21,6 +21,7 @@ import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
 import rondo.engine.device.Region;
 import rondo.engine.graph.DType;
+import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
 import rondo.nn.Initializer;
 import rondo.nn.Model;
@@ -38,8 +39,10 @@ import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
 import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.FixedStep;
+import rondo.nn.depth.Objective;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 
 /** Everything a run holds in memory, sized before the first step and freed together. */
 final class Session implements AutoCloseable {
@@ -52,6 +55,10 @@ final class Session implements AutoCloseable {
 
   final Weights weights;
   final WorkingWeights working;
+
+  /** What is updated, as its gradients lie. */
+  final ParameterLayout trained;
+
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
@@ -85,16 +92,19 @@ final class Session implements AutoCloseable {
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
       var layout = weights.layout();
-      gradients = allocate("gradients", layout.bytes());
-      var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
+      var policy = recipe.updates();
+      trained = policy.trained(weights.model());
+      gradients = allocate("gradients", trained.bytes());
+      var update =
+          new UpdatePlan(layout, trained, recipe.optimizer(), policy::groupOf, recipe.clip());
       var optimizerState = allocate("optimizer", update.stateBytes());
-      long updateBytes = update.program().workspaceBytes();
+      long updateBytes = update.workspaceBytes();
       int time = recipe.data().sequenceLength();
-      float scale = 1f / recipe.accumulation();
+      var objective = new Objective(1f / recipe.accumulation(), (float) recipe.z(), trained);
       Region workspace;
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = new FixedPlan(m, recipe.micro(), time, scale, recipe.activations());
+          var plan = new FixedPlan(m, recipe.micro(), time, objective, recipe.activations());
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new FixedStep(device, plan, working, gradients, state, workspace);
@@ -111,7 +121,7 @@ final class Session implements AutoCloseable {
                   tracked,
                   depth.keep(),
                   depth.randomState(),
-                  scale,
+                  objective,
                   recipe.activations());
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
@@ -119,15 +129,7 @@ final class Session implements AutoCloseable {
         }
       }
       optimizer =
-          new Optimizer(
-              device,
-              layout,
-              recipe.optimizer(),
-              update,
-              weights.region(),
-              gradients,
-              optimizerState,
-              workspace);
+          new Optimizer(device, update, weights.region(), gradients, optimizerState, workspace);
     } catch (RuntimeException | Error e) {
       owned.close();
       throw e;

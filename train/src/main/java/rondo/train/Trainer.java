@@ -12,7 +12,6 @@ import rondo.engine.device.Device;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
-import rondo.optim.OptimizerConfig;
 
 /**
  * The training loop. A run whose folder holds a checkpoint goes on from it, to the same bits as one
@@ -223,7 +222,7 @@ public final class Trainer implements AutoCloseable {
     int mean = recipe.depth().curriculum().mean(state.step());
     int backprop = recipe.depth().backprop().most(state.step());
     var step = session.step;
-    device.zero(session.weights.layout().all(session.gradients));
+    session.trained.runs(session.gradients).forEach(device::zero);
     double loss = 0;
     long frozen = 0;
     long tracked = 0;
@@ -245,9 +244,13 @@ public final class Trainer implements AutoCloseable {
     }
     check("loss", loss);
     double factor = recipe.schedule().factor(state.step());
-    session.optimizer.update(state.step(), factor);
-    session.working.refresh();
-    double norm = session.optimizer.gradientNorm();
+    var policy = recipe.updates();
+    double norm = session.optimizer.measure();
+    if (policy.isUpdated(state.step())) {
+      double throttle = Math.max(1, tracked / accumulation);
+      session.optimizer.apply(policy.updates(state.step(), 0), factor, throttle);
+      session.working.refresh();
+    }
     check("gradient norm", norm);
     double seconds = (System.nanoTime() - started) / 1e9;
     var before = state;
@@ -263,7 +266,7 @@ public final class Trainer implements AutoCloseable {
         recipe.steps(),
         loss,
         norm,
-        factor * peak(recipe.optimizer()),
+        factor * recipe.optimizer().lr(),
         mean,
         (double) frozen / accumulation,
         (double) tracked / accumulation,
@@ -275,13 +278,6 @@ public final class Trainer implements AutoCloseable {
   /** The noise of each micro-batch is a pure function of the seed and its number. */
   private long noiseKey(long micro) {
     return recipe.seed() * 0x9E3779B97F4A7C15L + micro;
-  }
-
-  private static double peak(OptimizerConfig config) {
-    return switch (config) {
-      case OptimizerConfig.MuonConfig muon -> muon.lr();
-      case OptimizerConfig.AdamWConfig adam -> adam.lr();
-    };
   }
 
   private void check(String what, double value) {
