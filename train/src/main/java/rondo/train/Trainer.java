@@ -7,7 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Device;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
@@ -23,7 +24,7 @@ public final class Trainer implements AutoCloseable {
   private final Listener listener;
   private final Session session;
   private final Checkpoints checkpoints;
-  private final AtomicBoolean stopping = new AtomicBoolean();
+  private final AtomicReference<@Nullable String> stopping = new AtomicReference<>();
   private final Owned owned = new Owned();
   private final StepRunner steps;
   private RunState state;
@@ -121,9 +122,14 @@ public final class Trainer implements AutoCloseable {
     return what + build + ", Java " + Runtime.version();
   }
 
-  /** Asks a running loop to write a checkpoint after the current step and return. */
-  public void stop() {
-    stopping.set(true);
+  /**
+   * Asks a running loop to write a checkpoint after the current step and return; one that is not
+   * running yet takes no step.
+   *
+   * @param why what is told of it, such as SIGTERM
+   */
+  public void stop(String why) {
+    stopping.compareAndSet(null, why);
   }
 
   /** Steps taken so far. */
@@ -150,11 +156,14 @@ public final class Trainer implements AutoCloseable {
       if (behind) {
         catchUp(metrics, board);
       }
-      while (state.step() < recipe.steps()) {
-        if (step(metrics, board) && state.step() < recipe.steps()) {
-          listener.note("stopped after step " + state.step() + "; the same command goes on");
-          return;
-        }
+      boolean stop = stopping.get() != null;
+      while (!stop && state.step() < recipe.steps()) {
+        stop = step(metrics, board);
+      }
+      if (state.step() < recipe.steps()) {
+        listener.note(
+            "stopped after %d of %d steps (%s); the same command goes on from there"
+                .formatted(state.step(), recipe.steps(), stopping.get()));
       }
     }
   }
@@ -189,7 +198,7 @@ public final class Trainer implements AutoCloseable {
       }
       throw e;
     }
-    boolean stop = stopping.get();
+    boolean stop = stopping.get() != null;
     metrics.write(report, validation);
     board.scalars(report.step(), now(), scalars(report));
     listener.step(report);
@@ -259,7 +268,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void goOn() {
-    if (stopping.get()) {
+    if (stopping.get() != null) {
       throw new Stopped();
     }
   }
