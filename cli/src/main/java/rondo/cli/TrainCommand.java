@@ -66,8 +66,8 @@ final class TrainCommand extends Work {
   void run(Console console) {
     var time = stopAfter == null ? null : Deadline.parse("--stop-after", stopAfter);
     var stop = new Stop();
-    try (var signals = new Signals(stop::ask);
-        var deadline = time == null ? null : new Deadline(time, () -> stop.ask("--stop-after"))) {
+    try (var _ = new Signals(stop::ask);
+        var _ = time == null ? null : new Deadline(time, () -> stop.ask("--stop-after"))) {
       train(console, stop);
     }
   }
