@@ -99,7 +99,10 @@ public final class ConfigWriter {
 
   private static void putCommon(ObjectNode json, ModelConfig config) {
     json.put("torch_dtype", config.dtype());
-    TokenIds tokens = config.tokens();
+    putTokens(json, config.tokens());
+  }
+
+  static void putTokens(ObjectNode json, TokenIds tokens) {
     json.put("bos_token_id", tokens.bos());
     switch (tokens.eos().size()) {
       case 0 -> json.putNull("eos_token_id");
