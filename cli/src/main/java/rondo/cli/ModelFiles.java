@@ -5,8 +5,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import rondo.data.tokenizer.Tokenizers;
 import rondo.nn.checkpoint.AtomicFiles;
+import rondo.nn.checkpoint.CheckpointFolder;
+import rondo.nn.checkpoint.StoredType;
 
 /** The files of a model folder beside its weights and configuration. */
 final class ModelFiles {
@@ -22,5 +25,10 @@ final class ModelFiles {
       }
     }
     return kept;
+  }
+
+  /** Whether every tensor is bfloat16: any other type fits into float32 without rounding. */
+  static boolean isBfloat16(CheckpointFolder files) {
+    return files.types().equals(Set.of(StoredType.BF16));
   }
 }

@@ -194,14 +194,11 @@ final class RetrofitCommand extends Work {
     return last == null ? folder.toString() : last.toString();
   }
 
-  /** Bfloat16 only where all is: any other type fits into float32 without rounding. */
   private static WeightFiles.Precision precision(Path folder, Retrofit.Adapter start) {
     try (var files = CheckpointFolder.open(folder)) {
-      boolean all =
-          files.names().stream()
-              .map(files::find)
-              .allMatch(tensor -> tensor != null && tensor.type() == StoredType.BF16);
-      return all && fitsBfloat16(start) ? WeightFiles.Precision.BF16 : WeightFiles.Precision.F32;
+      return ModelFiles.isBfloat16(files) && fitsBfloat16(start)
+          ? WeightFiles.Precision.BF16
+          : WeightFiles.Precision.F32;
     }
   }
 
