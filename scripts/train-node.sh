@@ -41,7 +41,8 @@ while true; do
         status=$?
     done
     wait "$tee"
-    if [ $status = 0 ] || [ $status = 2 ] || [ $ending = yes ]; then exit $status; fi
+    if [ $ending = yes ]; then exit $status; fi
+    case $status in 0 | 2 | 3) exit $status ;; esac # done, a wrong call, ended as asked
     from=$(sed -n 's/^from step \([0-9,]*\) to .*/\1/p' "$work/log" | tr -d , | tail -1)
     if [ -z "$from" ] || [ "$from" -le "$reached" ]; then
         echo "train-node: no new checkpoint in that start: given up" >&2

@@ -46,7 +46,7 @@ while kill -0 "$child" 2>/dev/null; do # a trapped signal ends wait, not the chi
     status=$?
 done
 
-if [ $signalled = yes ]; then
+if [ $signalled = yes ] || [ $status = 3 ]; then # 3: ended as asked, by a signal or --stop-after
     scontrol requeue "$SLURM_JOB_ID"
     exit
 fi
