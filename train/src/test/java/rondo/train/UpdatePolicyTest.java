@@ -76,13 +76,28 @@ class UpdatePolicyTest {
     var run = new TinyRun(folder.resolve("cut"));
     var overrides = List.of("checkpoint={every: 1, keep: 99}", ELLIS);
     for (int part = 0; part < 3; part++) {
+      var trainers = new ArrayList<Trainer>();
+      long last = part < 2 ? 3 * part : Long.MAX_VALUE;
+      var stops =
+          new Listener() {
+            @Override
+            public void note(String line) {
+              System.out.println(line);
+            }
+
+            @Override
+            public void started(long step, long steps) {}
+
+            @Override
+            public void step(StepReport report) {
+              if (report.step() == last) {
+                trainers.getFirst().stop("test");
+              }
+            }
+          };
       try (var device = Devices.open("cpu", 1 + part);
-          var trainer =
-              new Trainer(
-                  Recipe.read(run.recipe, overrides), device, new Reports(new ArrayList<>()))) {
-        if (part < 2) {
-          trainer.stop(); // after one step
-        }
+          var trainer = new Trainer(Recipe.read(run.recipe, overrides), device, stops)) {
+        trainers.add(trainer);
         trainer.run();
       }
     }
