@@ -53,7 +53,7 @@ final class TrainCommand extends Work {
     if (common.seed != null) {
       all.add("seed=" + common.seed);
     }
-    var recipe = Recipe.read(file, all);
+    var recipe = Recipe.read(file, all, model -> Models.folder(model, console));
     var ended = new CountDownLatch(1);
     try (var device = open(console);
         var progress = new Progress(console, "step")) {

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.DType;
 import rondo.nn.depth.DepthSampler;
@@ -98,10 +99,19 @@ public record Recipe(
    * @throws IllegalArgumentException in one line: what, where, what was expected
    */
   public static Recipe read(Path file, List<String> overrides) {
+    return read(file, overrides, path -> path);
+  }
+
+  /**
+   * As {@link #read(Path, List)}, of models that need not be folders here.
+   *
+   * @param models from what the recipe calls a model to its folder; {@link #values} keep the name
+   */
+  public static Recipe read(Path file, List<String> overrides, UnaryOperator<Path> models) {
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException("recipe: " + file + ": no such file");
     }
-    return RecipeReader.read(RecipeYaml.read(file, overrides));
+    return RecipeReader.read(RecipeYaml.read(file, overrides), models);
   }
 
   /** The optimiser of a recipe that says nothing of it: as the published retrofits have it. */

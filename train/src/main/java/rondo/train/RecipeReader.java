@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
@@ -19,7 +20,7 @@ import rondo.optim.Schedule;
 final class RecipeReader {
   private RecipeReader() {}
 
-  static Recipe read(Map<String, Object> values) {
+  static Recipe read(Map<String, Object> values, UnaryOperator<Path> models) {
     var root = new Section("", values);
     boolean hasModel = root.has("model");
     if (hasModel == root.has("preset")) {
@@ -46,7 +47,7 @@ final class RecipeReader {
     checkpoint.end();
     var recipe =
         new Recipe(
-            hasModel ? Path.of(root.text("model")) : null,
+            hasModel ? models.apply(Path.of(root.text("model"))) : null,
             hasModel ? null : root.text("preset"),
             random,
             Path.of(root.text("out")),
