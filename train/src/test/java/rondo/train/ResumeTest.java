@@ -305,7 +305,7 @@ class ResumeTest {
             @Override
             public void step(StepReport report) {
               if (report.step() == stop - 2) {
-                trainers.getFirst().stop();
+                trainers.getFirst().stop("test");
               }
             }
           };
@@ -371,7 +371,7 @@ class ResumeTest {
             @Override
             public void step(StepReport report) {
               if (report.step() == 3) {
-                trainers.getFirst().stop();
+                trainers.getFirst().stop("test");
               }
             }
           };
