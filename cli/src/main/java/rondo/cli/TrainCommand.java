@@ -55,6 +55,12 @@ final class TrainCommand extends Work {
       description = "End with a checkpoint after this time: 90s, 55m, 3h, 1d12h.")
   private @Nullable String stopAfter;
 
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      description = "What batch.micro: auto may take, as 80 GiB; the recipe's memory.")
+  private @Nullable String memory;
+
   private boolean stopped;
 
   @Override
@@ -76,6 +82,9 @@ final class TrainCommand extends Work {
     var all = new ArrayList<>(overrides);
     if (common.seed != null) {
       all.add("seed=" + common.seed);
+    }
+    if (memory != null) {
+      all.add("memory=" + memory);
     }
     var recipe = Recipe.read(file, all);
     try (var device = open(console);

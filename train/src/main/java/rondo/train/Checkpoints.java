@@ -168,6 +168,7 @@ public final class Checkpoints {
       for (long value : state.cursor().toLongs()) {
         cursor.add(value);
       }
+      manifest.put("micro_batch", session.recipe.micro());
       manifest.put("environment", environment);
       session.fingerprints.forEach(manifest.putArray("data")::add);
       var recipe = manifest.putObject("recipe");
@@ -257,9 +258,15 @@ public final class Checkpoints {
   /**
    * What a checkpoint says about itself.
    *
+   * @param microBatch rows of a pass; 0 where it does not say
    * @param data the {@link Fingerprint} of each part of the training data
    */
-  record Found(RunState state, List<String> data, String environment, Map<String, String> recipe) {}
+  record Found(
+      RunState state,
+      int microBatch,
+      List<String> data,
+      String environment,
+      Map<String, String> recipe) {}
 
   static Found read(Path folder) {
     try {
@@ -279,6 +286,7 @@ public final class Checkpoints {
               Cursor.of(cursor),
               manifest.path("skipped").asLong(0),
               manifest.path("skipped_in_row").asInt(0)),
+          manifest.path("micro_batch").asInt(0),
           manifest.path("data").valueStream().map(JsonNode::asString).toList(),
           manifest.path("environment").asString(""),
           recipe);

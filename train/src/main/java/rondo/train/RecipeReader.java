@@ -34,8 +34,9 @@ final class RecipeReader {
     int steps = root.count("steps");
     var batch = root.section("batch");
     int sequences = batch.count("sequences");
-    int micro = batch.count("micro", sequences);
-    if (sequences % micro != 0) {
+    boolean auto = "auto".equals(batch.get("micro"));
+    int micro = auto ? 0 : batch.count("micro", sequences);
+    if (!auto && sequences % micro != 0) {
       throw batch.wrong("micro", micro, "a divisor of the " + sequences + " sequences");
     }
     batch.end();
@@ -57,6 +58,7 @@ final class RecipeReader {
             data(root.section("data"), policy.every()),
             sequences,
             micro,
+            root.bytes("memory"),
             steps,
             depth(root.section("depth"), steps),
             optimizer(root.section("optimizer")),

@@ -6,10 +6,12 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Device;
+import rondo.nn.Model;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
@@ -41,26 +43,40 @@ public final class Trainer implements AutoCloseable {
    *     process trains in the same folder
    * @throws CheckpointException when the folder's checkpoint is of another recipe or other data
    */
-  public Trainer(Recipe recipe, Device device, Listener listener) {
-    this.recipe = recipe;
+  public Trainer(Recipe written, Device device, Listener listener) {
     this.device = device;
     this.listener = listener;
-    prepare(recipe.out());
+    prepare(written.out());
     try {
-      var lock = RunLock.take(recipe.out(), listener::note);
+      var lock = RunLock.take(written.out(), listener::note);
       owned.add(lock::close);
-      checkpoints = new Checkpoints(recipe.out());
+      checkpoints = new Checkpoints(written.out());
       checkpoints.removeUnfinished();
+      var newest = checkpoints.newest(listener::note);
+      recipe = written.micro() > 0 ? written : sized(written, newest);
       session = new Session(recipe, device);
       owned.add(session::close);
       steps = new StepRunner(session, listener::note);
       state = RunState.first(session.batches.cursor());
-      checkpoints.newest(listener::note).ifPresent(this::resume);
+      newest.ifPresent(this::resume);
       session.weights.notes().forEach(listener::note);
     } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
     }
+  }
+
+  /** The rows of a pass, which decide a run's bits: those of before, or as many as there is room. */
+  private Recipe sized(Recipe written, Optional<Path> newest) {
+    int before = newest.map(folder -> Checkpoints.read(folder).microBatch()).orElse(0);
+    if (before > 0 && written.sequences() % before == 0) {
+      listener.note("batch.micro: auto is %d, as before".formatted(before));
+      return written.withMicro(before);
+    }
+    var model = Model.of(Session.config(written));
+    var choice = MicroBatch.choose(written, model, device::freeBytes);
+    listener.note(choice.toString());
+    return written.withMicro(choice.micro());
   }
 
   /** Makes the folder of a run, which must not be a model's: that would be taken for the result. */
@@ -86,6 +102,7 @@ public final class Trainer implements AutoCloseable {
         key.startsWith("checkpoint.")
             || key.equals("out")
             || key.equals("non_finite")
+            || key.equals("memory")
             || String.valueOf(found.recipe().get(key))
                 .equals(String.valueOf(recipe.values().get(key))));
     if (!differing.isEmpty()) {
