@@ -185,6 +185,15 @@ final class TrainCommand extends Work {
 
     @Override
     public void validated(long step, List<LossOverDepth.Row> rows) {
+      losses(step, "validation loss", rows);
+    }
+
+    @Override
+    public void validatedAverage(long step, List<LossOverDepth.Row> rows) {
+      losses(step, "of averaged weights", rows);
+    }
+
+    private void losses(long step, String what, List<LossOverDepth.Row> rows) {
       var losses = new ArrayList<String>();
       for (var row : rows) {
         losses.add(
@@ -192,7 +201,7 @@ final class TrainCommand extends Work {
                 + Numbers.decimal(row.loss(), 4));
       }
       progress.note(
-          "step " + Numbers.count(step + 1) + "  validation loss: " + String.join(", ", losses));
+          "step %s  %s: %s".formatted(Numbers.count(step + 1), what, String.join(", ", losses)));
     }
   }
 }

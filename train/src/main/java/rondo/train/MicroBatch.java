@@ -74,7 +74,8 @@ public final class MicroBatch {
       }
     }
     long copies = WorkingWeights.bytes(layout, recipe.activations());
-    return 2 * layout.bytes()
+    int weights = recipe.ema() == null ? 2 : 3; // with gradients and average
+    return weights * layout.bytes()
         + copies
         + update.stateBytes()
         + state

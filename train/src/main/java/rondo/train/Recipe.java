@@ -25,6 +25,7 @@ import rondo.optim.Schedule;
  * @param memory bytes that the run may take, where {@code micro} is 0; 0 for what the device has
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
+ * @param ema of the weights, or null
  * @param nonFinite what happens to a step whose loss or gradient is infinite or no number
  * @param values everything as written, flat, for comparison at a resume
  */
@@ -44,6 +45,7 @@ public record Recipe(
     double clip,
     DType activations,
     CheckpointPolicy checkpoint,
+    @Nullable Averaging ema,
     NonFinite nonFinite,
     long seed,
     Map<String, String> values) {
@@ -80,6 +82,14 @@ public record Recipe(
       recurrences = List.copyOf(recurrences);
     }
   }
+
+  /**
+   * An exponential moving average of the weights.
+   *
+   * @param decay how much of the average stays each time
+   * @param every steps between the weights that it takes in
+   */
+  public record Averaging(double decay, int every) {}
 
   /** What happens to a step whose loss or gradient is infinite or no number. */
   public enum NonFinite {
@@ -128,6 +138,7 @@ public record Recipe(
         clip,
         activations,
         checkpoint,
+        ema,
         nonFinite,
         seed,
         values);

@@ -66,6 +66,7 @@ final class RecipeReader {
             root.notNegative("clip", 1),
             activations,
             policy,
+            averaging(root.section("ema"), root.has("ema")),
             nonFinite,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
@@ -95,6 +96,13 @@ final class RecipeReader {
             path(s, "tokenizer"));
     s.end();
     return data;
+  }
+
+  private static Recipe.@Nullable Averaging averaging(Section s, boolean wanted) {
+    double decay = s.fraction("decay", 0.999);
+    int every = s.count("every", 1);
+    s.end();
+    return wanted ? new Recipe.Averaging(decay, every) : null;
   }
 
   private static @Nullable Path path(Section s, String key) {

@@ -50,6 +50,7 @@ final class Session implements AutoCloseable {
 
   final Weights weights;
   final WorkingWeights working;
+  final @Nullable AveragedWeights average;
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
@@ -82,6 +83,7 @@ final class Session implements AutoCloseable {
       owned.add(weights::close);
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
+      average = average(weights);
       var layout = weights.layout();
       gradients = allocate("gradients", layout.bytes());
       var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
@@ -116,6 +118,16 @@ final class Session implements AutoCloseable {
       owned.close();
       throw e;
     }
+  }
+
+  private @Nullable AveragedWeights average(Weights of) {
+    var averaging = recipe.ema();
+    if (averaging == null) {
+      return null;
+    }
+    var made = new AveragedWeights(of, averaging);
+    owned.add(made::close);
+    return made;
   }
 
   private Region allocate(String name, long bytes) {
