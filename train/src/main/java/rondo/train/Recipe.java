@@ -22,8 +22,11 @@ import rondo.optim.Schedule;
  * @param preset published shape to start from at random, or null
  * @param randomInit whether weights start at random instead of being read
  * @param out folder of checkpoints and metrics
+ * @param micro rows of a pass, a divisor of {@code sequences}; 0 for the most that memory allows
+ * @param memory bytes that the run may take, where {@code micro} is 0; 0 for what the device has
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
+ * @param ema of the weights, or null
  * @param nonFinite what happens to a step whose loss or gradient is infinite or no number
  * @param values everything as written, flat, for comparison at a resume
  */
@@ -35,6 +38,7 @@ public record Recipe(
     Data data,
     int sequences,
     int micro,
+    long memory,
     int steps,
     DepthPolicy depth,
     OptimizerConfig optimizer,
@@ -42,6 +46,7 @@ public record Recipe(
     double clip,
     DType activations,
     CheckpointPolicy checkpoint,
+    @Nullable Averaging ema,
     NonFinite nonFinite,
     long seed,
     Map<String, String> values) {
@@ -79,6 +84,14 @@ public record Recipe(
     }
   }
 
+  /**
+   * An exponential moving average of the weights.
+   *
+   * @param decay how much of the average stays each time
+   * @param every steps between the weights that it takes in
+   */
+  public record Averaging(double decay, int every) {}
+
   /** What happens to a step whose loss or gradient is infinite or no number. */
   public enum NonFinite {
     /** The run ends; the state before the step is kept. */
@@ -107,6 +120,30 @@ public record Recipe(
    * @param keep newest ones that are kept
    */
   public record CheckpointPolicy(int every, int keep) {}
+
+  /** The same with the rows of a pass chosen; the values stay as they were written. */
+  public Recipe withMicro(int chosen) {
+    return new Recipe(
+        model,
+        preset,
+        randomInit,
+        out,
+        data,
+        sequences,
+        chosen,
+        memory,
+        steps,
+        depth,
+        optimizer,
+        schedule,
+        clip,
+        activations,
+        checkpoint,
+        ema,
+        nonFinite,
+        seed,
+        values);
+  }
 
   /** Sequences of one optimiser step over sequences of one pass. */
   public int accumulation() {

@@ -35,8 +35,9 @@ final class RecipeReader {
     int steps = root.count("steps");
     var batch = root.section("batch");
     int sequences = batch.count("sequences");
-    int micro = batch.count("micro", sequences);
-    if (sequences % micro != 0) {
+    boolean auto = "auto".equals(batch.get("micro"));
+    int micro = auto ? 0 : batch.count("micro", sequences);
+    if (!auto && sequences % micro != 0) {
       throw batch.wrong("micro", micro, "a divisor of the " + sequences + " sequences");
     }
     batch.end();
@@ -58,6 +59,7 @@ final class RecipeReader {
             data(root.section("data"), policy.every()),
             sequences,
             micro,
+            root.bytes("memory"),
             steps,
             depth(root.section("depth"), steps),
             optimizer(root.section("optimizer")),
@@ -65,6 +67,7 @@ final class RecipeReader {
             root.notNegative("clip", 1),
             activations,
             policy,
+            averaging(root.section("ema"), root.has("ema")),
             nonFinite,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
@@ -94,6 +97,13 @@ final class RecipeReader {
             path(s, "tokenizer"));
     s.end();
     return data;
+  }
+
+  private static Recipe.@Nullable Averaging averaging(Section s, boolean wanted) {
+    double decay = s.fraction("decay", 0.999);
+    int every = s.count("every", 1);
+    s.end();
+    return wanted ? new Recipe.Averaging(decay, every) : null;
   }
 
   private static @Nullable Path path(Section s, String key) {
