@@ -2,10 +2,12 @@
 @org.jspecify.annotations.NullMarked
 module rondo.data {
   requires static org.jspecify;
+  requires java.net.http;
   requires java.sql;
   requires tools.jackson.databind;
 
   exports rondo.data;
+  exports rondo.data.hub;
   exports rondo.data.rows;
   exports rondo.data.tokenizer;
 

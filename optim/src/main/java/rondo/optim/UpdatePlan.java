@@ -16,8 +16,7 @@ import rondo.engine.weights.ParameterLayout;
 
 /** The programs of an update and the memory they need, known before anything is allocated. */
 public final class UpdatePlan {
-  final ParameterLayout all;
-  final ParameterLayout trained;
+  private final ParameterLayout trained;
   final List<Tensor> gradients = new ArrayList<>();
   final Tensor clip;
   final List<Control> controls = new ArrayList<>();
@@ -39,7 +38,6 @@ public final class UpdatePlan {
       OptimizerConfig config,
       Function<Parameter, ParameterGroup> groups,
       double maxNorm) {
-    this.all = all;
     this.trained = trained;
     var graph = new Graph();
     clip = graph.add(new ClipFactor(squares(graph), (float) maxNorm));
@@ -91,6 +89,11 @@ public final class UpdatePlan {
     var control = Control.trace(graph, run.optimizer(), run.group());
     controls.add(control);
     return control;
+  }
+
+  /** What is updated, as its gradients lie. */
+  public ParameterLayout trained() {
+    return trained;
   }
 
   /** Makes the norm of the gradients and the factor that clips them. */

@@ -35,14 +35,10 @@ import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
-import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
-import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.FixedStep;
-import rondo.nn.depth.Objective;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
-import rondo.optim.UpdatePlan;
 
 /** Everything a run holds in memory, sized before the first step and freed together. */
 final class Session implements AutoCloseable {
@@ -55,6 +51,7 @@ final class Session implements AutoCloseable {
 
   final Weights weights;
   final WorkingWeights working;
+  final @Nullable AveragedWeights average;
 
   /** What is updated, as its gradients lie. */
   final ParameterLayout trained;
@@ -91,38 +88,22 @@ final class Session implements AutoCloseable {
       owned.add(weights::close);
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
-      var layout = weights.layout();
-      var policy = recipe.updates();
-      trained = policy.trained(weights.model());
+      average = average(weights);
+      var update = StepPlans.update(recipe, weights.model());
+      trained = update.trained();
       gradients = allocate("gradients", trained.bytes());
-      var update =
-          new UpdatePlan(layout, trained, recipe.optimizer(), policy::groupOf, recipe.clip());
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
-      int time = recipe.data().sequenceLength();
-      var objective = new Objective(1f / recipe.accumulation(), (float) recipe.z(), trained);
       Region workspace;
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = new FixedPlan(m, recipe.micro(), time, objective, recipe.activations());
+          var plan = StepPlans.fixed(recipe, m);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new FixedStep(device, plan, working, gradients, state, workspace);
         }
         case RecurrentModel m -> {
-          var depth = recipe.depth();
-          int tracked =
-              depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
-          var plan =
-              new DepthPlan(
-                  m,
-                  recipe.micro(),
-                  time,
-                  tracked,
-                  depth.keep(),
-                  depth.randomState(),
-                  objective,
-                  recipe.activations());
+          var plan = StepPlans.depth(recipe, m);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new DepthStep(device, plan, working, gradients, state, workspace);
@@ -136,13 +117,24 @@ final class Session implements AutoCloseable {
     }
   }
 
+  private @Nullable AveragedWeights average(Weights of) {
+    var averaging = recipe.ema();
+    if (averaging == null) {
+      return null;
+    }
+    var made = new AveragedWeights(of, averaging);
+    owned.add(made::close);
+    return made;
+  }
+
   private Region allocate(String name, long bytes) {
     var region = device.allocate(name, bytes);
     owned.add(region::close);
     return region;
   }
 
-  private static ModelConfig config(Recipe recipe) {
+  /** The shape of the model that a recipe trains. */
+  static ModelConfig config(Recipe recipe) {
     ModelConfig config;
     if (recipe.preset() != null) {
       config = Published.named(recipe.preset()).config();

@@ -82,6 +82,9 @@ final class StepRunner {
       session.optimizer.apply(updates, factor, Math.max(1, tracked / accumulation));
       session.working.refresh();
     }
+    if (session.average != null) {
+      session.average.after(before.step() + 1);
+    }
     double seconds = (System.nanoTime() - started) / 1e9;
     var after =
         new RunState(
