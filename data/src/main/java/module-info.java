@@ -4,6 +4,7 @@ module rondo.data {
   requires static org.jspecify;
   requires java.sql;
   requires tools.jackson.databind;
+  requires static duckdb.jdbc;
 
   exports rondo.data;
   exports rondo.data.rows;

@@ -16,6 +16,11 @@ public interface DocumentSource {
     return "the documents";
   }
 
+  /** Bytes of the files, as they are on the disk; 0 where that is not known. */
+  default long bytes() {
+    return 0;
+  }
+
   /**
    * The documents of a file ({@code .txt}, {@code .jsonl}, {@code .parquet}, the first two also
    * {@code .gz}) or of the files of such names in a folder, in the order of their names.

@@ -1,39 +1,37 @@
 package rondo.data;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Array;
 import java.sql.Connection;
-import java.sql.Driver;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Properties;
-import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
 
 /** The rows of a Parquet file, streamed by DuckDB, which is looked for when the first is read. */
 final class ParquetReader implements DocumentReader {
-  private static final String URL = "jdbc:duckdb:";
-
   private final Path file;
   private final Connection connection;
   private final Statement statement;
   private final ResultSet rows;
   private final boolean tokens;
+  private final long bytes;
+  private final long count;
   private long row;
 
   ParquetReader(Path file, Optional<String> textColumn) {
     this.file = file;
-    connection = connect(file);
+    connection = DuckDb.open(file);
     try {
       statement = connection.createStatement();
-      // Never a network connection from library code.
-      statement.execute("SET autoinstall_known_extensions=false");
-      statement.execute("SET autoload_known_extensions=false");
-      String table = "read_parquet('" + literal(file) + "')";
+      String table = "read_parquet(" + DuckDb.pattern(file) + ")";
+      bytes = Files.size(file);
+      count = count();
       List<String> columns = columns(table);
       tokens = textColumn.isEmpty() && columns.contains(Columns.TOKENS);
       String column = tokens ? Columns.TOKENS : textColumn.orElse(Columns.TEXT);
@@ -46,36 +44,21 @@ final class ParquetReader implements DocumentReader {
     } catch (SQLException e) {
       closeQuietly();
       throw unreadable(e);
+    } catch (IOException e) {
+      closeQuietly();
+      throw FileSource.unreadable(file, e);
     } catch (DataException e) {
       closeQuietly();
       throw e;
     }
   }
 
-  private static Connection connect(Path file) {
-    Properties properties = new Properties();
-    properties.setProperty("jdbc_stream_results", "true");
-    try {
-      for (Driver driver : ServiceLoader.load(Driver.class)) {
-        if (driver.acceptsURL(URL)) {
-          Connection connection = driver.connect(URL, properties);
-          if (connection != null) {
-            return connection;
-          }
-        }
-      }
-    } catch (SQLException e) {
-      throw new DataException(file + ": DuckDB does not start: " + e.getMessage(), e);
+  /** Rows by the file's own account. */
+  private long count() throws SQLException {
+    String about = "parquet_file_metadata(" + DuckDb.pattern(file) + ")";
+    try (ResultSet result = statement.executeQuery("SELECT num_rows FROM " + about)) {
+      return result.next() ? result.getLong(1) : 0;
     }
-    throw new DataException(
-        file
-            + ": Parquet is read through DuckDB, which is not there:"
-            + " add org.duckdb:duckdb_jdbc:2.0.0.1 to the class path, or convert to .jsonl");
-  }
-
-  // DuckDB takes a path for a pattern, and knows brackets as the only way to quote in one.
-  private static String literal(Path file) {
-    return file.toString().replaceAll("[\\[*?]", "[$0]").replace("'", "''");
   }
 
   private List<String> columns(String table) throws SQLException {
@@ -109,6 +92,12 @@ final class ParquetReader implements DocumentReader {
     }
   }
 
+  /** Rows are taken to be equally long. */
+  @Override
+  public long bytesRead() {
+    return count == 0 ? 0 : (long) ((double) bytes * row / count);
+  }
+
   private static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {
     if (list == null || !(list.getArray() instanceof Object[] values)) {
       throw new DataException(where + ": input_ids is NULL, expected a list of ids");
@@ -139,8 +128,11 @@ final class ParquetReader implements DocumentReader {
   }
 
   private DataException unreadable(SQLException e) {
-    String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-    return new DataException(file + ": not a readable Parquet file: " + reason, e);
+    return unreadable(file, e);
+  }
+
+  static DataException unreadable(Path file, SQLException e) {
+    return new DataException(file + ": not a readable Parquet file: " + DuckDb.reason(e), e);
   }
 
   private void closeQuietly() {
