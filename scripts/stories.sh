@@ -8,6 +8,7 @@
 # command goes on after an interruption; another --out starts afresh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/measures.sh
 
 fail() {
     echo "stories: $2" >&2
@@ -37,16 +38,7 @@ done
 depths=1,2,4,8,16
 mkdir -p "$out"
 
-# The numbers under a key of a JSON document, one a line.
-numbers() { grep -o "\"$1\" *: *[-+.0-9eE]*" | sed 's/.*: *//'; }
-
-# The losses of a model, one for each depth, or a single one for a fixed-depth model.
-losses() { # model data length rows
-    local at=()
-    grep -qs '"LlamaForCausalLM"' "$1/config.json" "$1"/step-*/config.json || at=(--recurrences $depths)
-    ./rondo loss --model "$1" --data "$2" --sequence-length "$3" --rows "$4" "${at[@]}" --json | numbers loss
-}
-validated() { losses "$1" "$validation" 256 128; }
+validated() { losses $depths "$1" "$validation" 256 128; }
 
 # Fails unless every number of $2 is within 1e-5 of $1.
 same() { # expected, actual, what
@@ -55,9 +47,6 @@ same() { # expected, actual, what
         END { printf "stories: %s: %.6f at all of %d depths, to within %.1e\n", what, want, n, most
               exit n == 0 || most > 1e-5 }' <<<"$2" >&2 || fail 1 "$3: expected $1, found $(echo $2)"
 }
-
-# The FLOPs that a run has spent, as its newest checkpoint counts them.
-flops() { cat "$1"/step-*/checkpoint.json | numbers flops | tail -1; }
 
 heal() { # model out steps
     ./rondo train scripts/recipes/stories260K.yaml "model=$1" "out=$2" "steps=$3" "data.train=[{path: '$text'}]" >/dev/null
@@ -72,8 +61,8 @@ if [ -e "$model/oracle.json" ]; then
     sed -E 's/.*"input_ids": (\[[^]]*\]).*/{"input_ids": \1}/' "$model/oracle.json" >"$out/oracle.jsonl"
     oracle=$(numbers mean_nll <"$model/oracle.json")
     length=$(tr -cd , <"$out/oracle.jsonl" | wc -c)
-    same "$oracle" "$(losses "$model" "$out/oracle.jsonl" "$length" 1)" "the base's loss is its oracle's"
-    same "$oracle" "$(losses "$out/retrofit" "$out/oracle.jsonl" "$length" 1)" "the untouched retrofit's is, too"
+    same "$oracle" "$(losses $depths "$model" "$out/oracle.jsonl" "$length" 1)" "the base's loss is its oracle's"
+    same "$oracle" "$(losses $depths "$out/retrofit" "$out/oracle.jsonl" "$length" 1)" "the untouched retrofit's is, too"
 fi
 base=$(validated "$model")
 untouched=$(validated "$out/retrofit")

@@ -1,6 +1,7 @@
 package rondo.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,6 +12,7 @@ import picocli.CommandLine.Option;
 import rondo.data.DocumentSource;
 import rondo.data.rows.Packing;
 import rondo.data.tokenizer.Tokenizers;
+import rondo.engine.device.Device;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.train.LossOverDepth;
@@ -20,7 +22,7 @@ import rondo.train.LossOverDepth;
     name = "loss",
     sortOptions = false,
     description = {
-      "Measure the validation loss of a model at several recurrences.",
+      "Measure the validation loss of a model, or of several side by side, at several recurrences.",
       "",
       "Text is cut into disjoint rows of sequence length + 1 tokens, BOS before each document, the"
           + " last short row kept; rows of a column input_ids are taken as they are. The loss is"
@@ -30,7 +32,8 @@ import rondo.train.LossOverDepth;
       "",
       "Example:",
       "  rondo loss --model runs/heal --data validation.jsonl --recurrences 1,2,4,8,16,32 \\",
-      "      --plot loss.png"
+      "      --plot loss.png",
+      "  rondo loss --model base=models/base --model healed=runs/heal --data validation.jsonl"
     })
 final class LossCommand extends Work {
   private static final int LENGTH = 1024;
@@ -38,9 +41,11 @@ final class LossCommand extends Work {
   @Option(
       names = "--model",
       required = true,
-      paramLabel = "DIR",
-      description = "Model folder, or the folder of a training run.")
-  private Path model = Path.of("");
+      paramLabel = "[NAME=]DIR",
+      description =
+          "Model folder, or the folder of a training run; several are compared under their names"
+              + " (default: the folder's).")
+  private List<String> models = List.of();
 
   @Option(
       names = "--data",
@@ -52,7 +57,7 @@ final class LossCommand extends Work {
   @Option(
       names = "--recurrences",
       paramLabel = "R,…",
-      description = "Where to measure (default: 1,2,4,… up to what the model was trained for).")
+      description = "Where to measure (default: 1,2,4,… up to what the models were trained for).")
   private @Nullable String recurrences;
 
   @Option(
@@ -97,64 +102,103 @@ final class LossCommand extends Work {
   @Option(names = "--plot", paramLabel = "F.png", description = "Also draw the losses.")
   private @Nullable Path plot;
 
+  /** A model as it was asked for. */
+  private record Asked(String name, Path folder, ModelConfig config) {
+    /** The part before "=" is a name unless a folder is called so. */
+    static Asked parse(String given) {
+      int cut = Files.exists(Path.of(given)) ? -1 : given.indexOf('=');
+      var folder = Models.folder(Path.of(given.substring(cut + 1)));
+      var name = cut > 0 ? given.substring(0, cut) : RetrofitCommand.name(folder);
+      return new Asked(name, folder, Models.config(folder));
+    }
+  }
+
   @Override
   void run(Console console) throws IOException {
-    var folder = Models.folder(model);
-    var config = Models.config(folder);
-    var settings = settings(config, folder);
+    var asked = models.stream().map(Asked::parse).toList();
+    var depths = depths(asked);
     if (plot != null) {
       Output.requireParent("--plot", plot);
     }
-    var words =
-        tokenizer == null ? Models.tokenizer(folder) : Optional.of(Tokenizers.load(tokenizer));
-    var packing = Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words);
     var source = DocumentSource.of(data, Optional.ofNullable(text));
-    List<LossOverDepth.Row> measured;
-    try (var device = open(console, settings.activations());
-        var weights = Models.load(folder, device, console);
+    var measured = new ArrayList<LossReport.Measured>();
+    try (var device = open(console, Precision.parse("--precision", precision));
         var progress = new Progress(console, "row")) {
-      long total = rows == Integer.MAX_VALUE ? 0 : rows;
-      measured =
+      for (var model : asked) {
+        measured.add(measure(model, depths, source, device, console, progress));
+      }
+    }
+    var report = new LossReport(measured, RetrofitCommand.name(data));
+    console.text(report.table());
+    console.json(report.json(data));
+    if (plot != null) {
+      Charts.write(report.figure(), plot);
+      console.note("wrote " + plot);
+    }
+  }
+
+  private LossReport.Measured measure(
+      Asked model,
+      List<Integer> depths,
+      DocumentSource source,
+      Device device,
+      Console console,
+      Progress progress) {
+    var config = model.config();
+    var settings = settings(config, depths);
+    var words =
+        tokenizer == null
+            ? Models.tokenizer(model.folder())
+            : Optional.of(Tokenizers.load(tokenizer));
+    var packing = Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words);
+    long total = rows == Integer.MAX_VALUE ? 0 : rows;
+    var of = models.size() == 1 ? "" : model.name();
+    try (var weights = Models.load(model.folder(), device, console)) {
+      var losses =
           LossOverDepth.measure(
               weights,
               device,
               settings,
               packing.open(source),
               source.name(),
-              done -> progress.update(done, total, ""));
-    }
-    report(console, folder, settings, measured);
-    if (plot != null) {
-      Charts.write(figure(folder, measured), plot);
-      console.note("wrote " + plot);
+              done -> progress.update(done, total, of));
+      return new LossReport.Measured(model.name(), model.folder(), config, settings, losses);
     }
   }
 
-  private LossOverDepth.Settings settings(ModelConfig config, Path folder) {
-    List<Integer> depths = new ArrayList<>();
-    boolean random = true;
-    if (config instanceof RecurrentConfig recurrent) {
-      if (recurrences == null) {
-        for (int r = 1; r <= recurrent.meanRecurrence(); r *= 2) {
-          depths.add(r);
-        }
-      } else {
-        depths = Numbers.list("--recurrences", recurrences, "numbers such as 1,2,4,8");
+  /** What is asked for, or powers of two up to the deepest that a model was trained for. */
+  private List<Integer> depths(List<Asked> asked) {
+    int deepest = 0;
+    for (var model : asked) {
+      if (model.config() instanceof RecurrentConfig r) {
+        deepest = Math.max(deepest, r.meanRecurrence());
       }
-      random = isRandom();
-    } else if (recurrences != null || initialState != null) {
+    }
+    if (deepest == 0 && (recurrences != null || initialState != null)) {
       throw new IllegalArgumentException(
           (recurrences != null ? "--recurrences: " : "--initial-state: ")
-              + folder
+              + asked.getFirst().folder()
               + " has a fixed depth; leave it out");
     }
+    if (recurrences != null) {
+      return Numbers.list("--recurrences", recurrences, "numbers such as 1,2,4,8");
+    }
+    var depths = new ArrayList<Integer>();
+    for (int r = 1; r <= deepest; r *= 2) {
+      depths.add(r);
+    }
+    return depths;
+  }
+
+  private LossOverDepth.Settings settings(ModelConfig config, List<Integer> depths) {
+    boolean fixed = !(config instanceof RecurrentConfig);
     int time = sequenceLength == null ? Math.min(LENGTH, config.maxPositions()) : sequenceLength;
     return new LossOverDepth.Settings(
-        depths,
+        fixed ? List.of() : depths,
         Numbers.atLeast("--batch", batch, 1),
         Numbers.atLeast("--sequence-length", time, 1),
         Numbers.atLeast("--rows", rows, 1),
-        random,
+        fixed || isRandom(),
         common.seed(),
         Precision.parse("--precision", precision));
   }
@@ -168,60 +212,5 @@ final class LossCommand extends Work {
           throw new IllegalArgumentException(
               "--initial-state " + initialState + ": expected zero or random");
     };
-  }
-
-  private void report(
-      Console console,
-      Path folder,
-      LossOverDepth.Settings settings,
-      List<LossOverDepth.Row> measured) {
-    var json = Console.object();
-    json.put("model", folder.toString());
-    json.put("data", data.toString());
-    json.put("sequence_length", settings.sequenceLength());
-    json.put("tokens", measured.getFirst().tokens());
-    boolean fixed = measured.getFirst().recurrences() == 0;
-    if (!fixed) {
-      json.put("initial_state", settings.randomState() ? "random" : "zero");
-    }
-    var table = new TextTable("recurrences", "loss", "perplexity", "tokens");
-    var list = json.putArray("losses");
-    for (var row : measured) {
-      table.row(
-          fixed ? "fixed depth" : String.valueOf(row.recurrences()),
-          Numbers.decimal(row.loss(), 5),
-          Numbers.decimal(Math.exp(row.loss()), 3),
-          Numbers.count(row.tokens()));
-      var item = list.addObject();
-      if (fixed) {
-        item.putNull("recurrences");
-      } else {
-        item.put("recurrences", row.recurrences());
-      }
-      item.put("loss", row.loss()).put("tokens", row.tokens());
-    }
-    console.text(table.toString());
-    console.json(json);
-  }
-
-  private Charts.Figure figure(Path folder, List<LossOverDepth.Row> measured) {
-    var name = RetrofitCommand.name(folder);
-    var lines = new ArrayList<Charts.Line>();
-    var levels = new ArrayList<Charts.Level>();
-    if (measured.getFirst().recurrences() == 0) {
-      levels.add(new Charts.Level(name + " (fixed depth)", measured.getFirst().loss()));
-    } else {
-      lines.add(
-          new Charts.Line(
-              name,
-              measured.stream().mapToDouble(LossOverDepth.Row::recurrences).toArray(),
-              measured.stream().mapToDouble(LossOverDepth.Row::loss).toArray()));
-    }
-    var tokens = Numbers.count(measured.getFirst().tokens());
-    return Charts.loss(
-        "Loss over recurrences",
-        tokens + " tokens of " + RetrofitCommand.name(data),
-        lines,
-        levels);
   }
 }

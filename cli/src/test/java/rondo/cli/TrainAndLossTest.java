@@ -1,12 +1,14 @@
 package rondo.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static rondo.cli.Called.rondo;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -95,6 +97,43 @@ class TrainAndLossTest {
         rondo("loss", "--model", folder.resolve("model"), "--data", data, "--plot", png).works();
     assertEquals(4, text.out().lines().filter(line -> line.matches("(1|2|4|rec).*")).count());
     assertEquals(1600, ImageIO.read(png.toFile()).getWidth());
+  }
+
+  @Test
+  void severalModelsAreComparedUnderTheirNames() throws IOException {
+    rondo("train", recipe, "steps=1").works();
+    var model = folder.resolve("model");
+    var fixed = TinyModels.fixed(folder.resolve("fixed"));
+    var png = folder.resolve("all.png");
+    var alone = rondo("loss", "--model", model, "--data", data, "--json").json();
+    Object[] call = {
+      "loss",
+      "--model",
+      model,
+      "--model",
+      "after=" + folder.resolve("run"),
+      "--model",
+      fixed,
+      "--data",
+      data,
+      "--plot",
+      png
+    };
+    var text = rondo(call).works();
+    assertTrue(text.out().contains("fixed depth"), text.out());
+    assertTrue(text.out().contains("r = 4"), text.out());
+    assertTrue(text.out().lines().anyMatch(line -> line.startsWith("after")), text.out());
+    assertEquals(1600, ImageIO.read(png.toFile()).getWidth());
+
+    var more = Arrays.copyOf(call, call.length + 1);
+    more[call.length] = "--json";
+    var models = rondo(more).json().path("models");
+    assertEquals(3, models.size());
+    assertEquals("model", models.path(0).path("name").asString());
+    assertEquals("after", models.path(1).path("name").asString());
+    assertEquals(alone.path("losses"), models.path(0).path("losses"));
+    assertNotEquals(alone.path("losses"), models.path(1).path("losses"));
+    assertTrue(models.path(2).path("losses").path(0).path("recurrences").isNull());
   }
 
   @Test
