@@ -51,7 +51,7 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     }
   }
 
-  private static List<Path> files(Path path) {
+  static List<Path> files(Path path) {
     if (!Files.isDirectory(path)) {
       return kind(path).isEmpty() ? List.of() : List.of(path);
     }
@@ -67,7 +67,7 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
   }
 
   /** The extension that says how a file is read, without {@code .gz}; "" if none does. */
-  private static String kind(Path file) {
+  static String kind(Path file) {
     String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
     String plain = name.endsWith(".gz") ? name.substring(0, name.length() - 3) : name;
     for (String kind : List.of(".txt", ".jsonl")) {

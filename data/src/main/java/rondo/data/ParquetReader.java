@@ -28,19 +28,21 @@ final class ParquetReader implements DocumentReader {
     this.file = file;
     connection = DuckDb.open(file);
     try {
-      statement = connection.createStatement();
-      String table = "read_parquet(" + DuckDb.pattern(file) + ")";
+      Statement made = connection.createStatement();
+      made.execute("SET threads=1"); // rows in their order, and one row group in memory
       bytes = Files.size(file);
-      count = count();
-      List<String> columns = columns(table);
+      count = count(made, file);
+      List<String> columns = columns(made, file);
       tokens = textColumn.isEmpty() && columns.contains(Columns.TOKENS);
       String column = tokens ? Columns.TOKENS : textColumn.orElse(Columns.TEXT);
       if (!columns.contains(column)) {
         String present = String.join(", ", columns);
         throw new DataException(Columns.missing(file.toString(), textColumn, present));
       }
+      String quoted = "\"" + column.replace("\"", "\"\"") + "\"";
       rows =
-          statement.executeQuery("SELECT \"" + column.replace("\"", "\"\"") + "\" FROM " + table);
+          made.executeQuery("SELECT " + quoted + " FROM read_parquet(" + DuckDb.pattern(file) + ")");
+      statement = made;
     } catch (SQLException e) {
       closeQuietly();
       throw unreadable(e);
@@ -54,16 +56,17 @@ final class ParquetReader implements DocumentReader {
   }
 
   /** Rows by the file's own account. */
-  private long count() throws SQLException {
+  private static long count(Statement statement, Path file) throws SQLException {
     String about = "parquet_file_metadata(" + DuckDb.pattern(file) + ")";
     try (ResultSet result = statement.executeQuery("SELECT num_rows FROM " + about)) {
       return result.next() ? result.getLong(1) : 0;
     }
   }
 
-  private List<String> columns(String table) throws SQLException {
+  static List<String> columns(Statement statement, Path file) throws SQLException {
     List<String> names = new ArrayList<>();
-    try (ResultSet result = statement.executeQuery("DESCRIBE SELECT * FROM " + table)) {
+    String all = "DESCRIBE SELECT * FROM read_parquet(" + DuckDb.pattern(file) + ")";
+    try (ResultSet result = statement.executeQuery(all)) {
       while (result.next()) {
         names.add(result.getString(1));
       }
@@ -98,7 +101,7 @@ final class ParquetReader implements DocumentReader {
     return count == 0 ? 0 : (long) ((double) bytes * row / count);
   }
 
-  private static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {
+  static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {
     if (list == null || !(list.getArray() instanceof Object[] values)) {
       throw new DataException(where + ": input_ids is NULL, expected a list of ids");
     }

@@ -50,6 +50,16 @@ public record Recipe(
    */
   public record Part(Path path, double weight, Optional<String> text) {}
 
+  /** In which order the rows of a part come. */
+  public enum Shuffle {
+    /** Any row of the part after any other, another order each pass. */
+    ROWS,
+    /** Rows mixed within windows from anywhere in packed shards, another order each pass. */
+    SHARDS,
+    /** As they lie in the files. */
+    NONE
+  }
+
   /**
    * What is trained on.
    *
@@ -62,7 +72,7 @@ public record Recipe(
       @Nullable Part validation,
       int validationRows,
       int sequenceLength,
-      boolean shuffle,
+      Shuffle shuffle,
       @Nullable Path tokenizer) {}
 
   /**

@@ -84,7 +84,11 @@ final class RecipeReader {
             validation,
             rows,
             s.count("sequence_length"),
-            s.flag("shuffle", true),
+            switch (s.word("shuffle", "true", "true", "false", "shards")) {
+              case "true" -> Recipe.Shuffle.ROWS;
+              case "shards" -> Recipe.Shuffle.SHARDS;
+              default -> Recipe.Shuffle.NONE;
+            },
             path(s, "tokenizer"));
     s.end();
     return data;

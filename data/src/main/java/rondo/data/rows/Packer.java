@@ -1,7 +1,6 @@
 package rondo.data.rows;
 
 import org.jspecify.annotations.Nullable;
-import rondo.data.DataException;
 import rondo.data.Document;
 import rondo.data.DocumentReader;
 
@@ -15,7 +14,7 @@ final class Packer implements RowReader {
   Packer(Packing packing, DocumentReader documents) {
     this.packing = packing;
     this.documents = documents;
-    ids = new DocumentIds(packing.tokenizer(), packing.special(), packing.vocabularySize());
+    ids = packing.ids();
     cutter = new RowCutter(packing.rowLength(), RowRule.WRAPPED);
   }
 
@@ -33,13 +32,7 @@ final class Packer implements RowReader {
         }
         case Document.Text text -> cutter.add(ids.of(text));
         case Document.Tokens tokens -> {
-          int[] found = ids.of(tokens);
-          if (found.length > packing.rowLength()) {
-            throw new DataException(
-                "%s: a packed row of %d ids, expected at most sequence_length + 1 = %d: set sequence_length to %d"
-                    .formatted(
-                        tokens.where(), found.length, packing.rowLength(), found.length - 1));
-          }
+          int[] found = packing.packed(tokens);
           if (found.length > 1) {
             return found;
           }

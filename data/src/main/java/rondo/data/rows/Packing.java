@@ -1,6 +1,8 @@
 package rondo.data.rows;
 
 import java.util.Optional;
+import rondo.data.DataException;
+import rondo.data.Document;
 import rondo.data.DocumentSource;
 import rondo.data.tokenizer.Tokenizer;
 
@@ -54,6 +56,26 @@ public record Packing(
   /** The rows of {@code source}, made as they are asked for. */
   public RowReader open(DocumentSource source) {
     return new Packer(this, source.open());
+  }
+
+  /**
+   * A row that has been packed before.
+   *
+   * @throws DataException if it is too long or holds an id outside the vocabulary
+   */
+  int[] packed(Document.Tokens row) {
+    int[] ids = row.ids();
+    if (ids.length > rowLength()) {
+      throw new DataException(
+          "%s: a packed row of %d ids, expected at most sequence_length + 1 = %d: set sequence_length to %d"
+              .formatted(row.where(), ids.length, rowLength(), ids.length - 1));
+    }
+    return ids().of(row);
+  }
+
+  /** The ids of documents. */
+  DocumentIds ids() {
+    return new DocumentIds(tokenizer, special, vocabularySize);
   }
 
   /** The ids of a full row. */

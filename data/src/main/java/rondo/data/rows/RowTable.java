@@ -8,7 +8,8 @@ import rondo.data.DocumentSource;
 
 /** The rows of a source in memory, 4 bytes an id, reached by number. */
 public final class RowTable {
-  private static final long MOST_BYTES = 1L << 31;
+  /** The most that the ids of a table take. */
+  public static final long MOST_BYTES = 1L << 31;
 
   private final List<int[]> rows;
   private final long predicted;
@@ -38,7 +39,8 @@ public final class RowTable {
         predicted += row.length - 1;
         if (4 * (predicted + rows.size()) > MOST_BYTES) {
           throw new DataException(
-              source.name() + ": more than 2 GiB of rows do not fit in memory: use shuffle: false");
+              source.name()
+                  + ": more than 2 GiB of rows do not fit in memory: pack text with rondo pack, or use shuffle: false");
         }
       }
     }
