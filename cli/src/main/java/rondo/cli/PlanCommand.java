@@ -13,6 +13,8 @@ import rondo.nn.checkpoint.ParameterCounts;
 import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.depth.Depth;
+import rondo.nn.depth.Keep;
+import rondo.optim.BackpropSchedule;
 import rondo.optim.Curriculum;
 import rondo.optim.Curve;
 import rondo.train.Recipe;
@@ -233,7 +235,8 @@ final class PlanCommand extends Work {
           from.steps(),
           from.accumulation() * pass,
           depth.curriculum(),
-          depth.backprop().peak());
+          depth.backprop(),
+          step.keeps().size() == 1 ? Keep.ALL : depth.keep());
     }
     if (steps == null) {
       if (curriculum != null || fraction != null || tokensPerStep != null) {
@@ -249,7 +252,8 @@ final class PlanCommand extends Work {
               .formatted(tokens, pass, step.batch(), step.time()));
     }
     int cap = given(backprop, step.depth().tracked());
-    return RunPlan.of(step, counts, steps, tokens, rise(step.depth().total(), steps), cap);
+    var rise = rise(step.depth().total(), steps);
+    return RunPlan.of(step, counts, steps, tokens, rise, BackpropSchedule.none(cap), Keep.ALL);
   }
 
   private Curriculum rise(int peak, int total) {

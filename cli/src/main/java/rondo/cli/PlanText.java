@@ -39,8 +39,12 @@ final class PlanText {
       parts.add("Training FLOPs of the published runs, by their formula\n" + published(runs));
     }
     parts.add(
-        "Memory of a pass of %d × %s tokens%s, all in float32\n"
-                .formatted(step.batch(), Numbers.count(step.time()), depth(subject, step))
+        "Memory of a pass of %d × %s tokens%s, %s\n"
+                .formatted(
+                    step.batch(),
+                    Numbers.count(step.time()),
+                    depth(subject, step),
+                    step.copyBytes() == 0 ? "all in float32" : "activations in bfloat16")
             + memory(step));
     parts.add("FLOPs of that pass, and of an update\n" + flops(step, counts, flopsPerSecond));
     if (run != null) {

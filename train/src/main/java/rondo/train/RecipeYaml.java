@@ -4,31 +4,75 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import rondo.nn.checkpoint.CheckpointException;
 
 /** YAML text and {@code key.path=value} overrides as one nested mapping. */
 final class RecipeYaml {
   private RecipeYaml() {}
 
+  /** The key that names the recipe that a recipe is laid over. */
+  private static final String EXTENDS = "extends";
+
   static Map<String, Object> read(Path file, List<String> overrides) {
-    Object root;
-    try {
-      root = parse(Files.readString(file), file.toString());
-    } catch (IOException e) {
-      throw new IllegalArgumentException("recipe: " + file + ": cannot be read: " + e.getMessage());
-    }
-    if (!(root instanceof Map<?, ?> map)) {
-      throw new IllegalArgumentException("recipe: " + file + ": expected a mapping of keys");
-    }
-    var values = Section.checked(map);
+    var values = read(file, new LinkedHashSet<>());
     for (var override : overrides) {
       apply(values, override);
     }
     return values;
+  }
+
+  /** A file's mapping over that of the file it extends; {@code open} are the ones on the way. */
+  private static Map<String, Object> read(Path file, Set<Path> open) {
+    Object root;
+    try {
+      root = parse(Files.readString(file), file.toString());
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "recipe: " + file + ": cannot be read: " + CheckpointException.reason(e), e);
+    }
+    if (!(root instanceof Map<?, ?> map)) {
+      throw new IllegalArgumentException("recipe: " + file + ": expected a mapping of keys");
+    }
+    var base = map.get(EXTENDS);
+    Map<String, Object> values = new LinkedHashMap<>();
+    if (base != null) {
+      if (!(base instanceof String name)) {
+        throw new IllegalArgumentException(
+            "recipe: " + file + ": extends: expected the path of another recipe");
+      }
+      open.add(file.toAbsolutePath().normalize());
+      var below = file.resolveSibling(name);
+      if (open.contains(below.toAbsolutePath().normalize())) {
+        throw new IllegalArgumentException("recipe: " + file + ": extends: a circle over " + name);
+      }
+      values = read(below, open);
+    }
+    lay(values, map);
+    values.remove(EXTENDS);
+    return values;
+  }
+
+  /** Mappings are laid over each other key by key, everything else is replaced; null removes. */
+  private static void lay(Map<String, Object> below, Map<?, ?> above) {
+    above.forEach((k, value) -> {
+      var key = String.valueOf(k);
+      if (value == null) {
+        below.remove(key);
+      } else if (value instanceof Map<?, ?> map && below.get(key) instanceof Map<?, ?> old) {
+        var merged = Section.checked(old);
+        lay(merged, map);
+        below.put(key, merged);
+      } else {
+        below.put(key, value);
+      }
+    });
   }
 
   private static Object parse(String text, String where) {

@@ -1,10 +1,12 @@
 package rondo.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -80,6 +82,34 @@ class RecipeTest {
     assertEquals(2, recipe.schedule().warmup());
     assertEquals(15, recipe.schedule().decay());
     assertEquals(15, recipe.depth().curriculum().steps());
+  }
+
+  @Test
+  void aRecipeIsLaidOverTheOneItExtends() throws IOException {
+    var child = folder.resolve("child.yaml");
+    Files.writeString(
+        child, "extends: %s\nsteps: 7\ndata: {shuffle: false}\nseed:\n".formatted(run.recipe));
+    var base = read("seed=5");
+    var recipe = Recipe.read(child, List.of("batch.sequences=8"));
+    assertEquals(7, recipe.steps());
+    assertEquals(8, recipe.sequences());
+    assertEquals(74, recipe.seed(), "null takes a key away");
+    assertFalse(recipe.data().shuffle());
+    assertEquals(base.data().train(), recipe.data().train(), "from below");
+    assertFalse(recipe.values().containsKey("extends"));
+    var same = Files.writeString(folder.resolve("same.yaml"), "extends: recipe.yaml\n");
+    assertEquals(read().values(), Recipe.read(same, List.of()).values());
+  }
+
+  @Test
+  void aRecipeThatExtendsItselfIsRefused() throws IOException {
+    var one = Files.writeString(folder.resolve("one.yaml"), "extends: two.yaml\n");
+    Files.writeString(folder.resolve("two.yaml"), "extends: one.yaml\n");
+    var e = assertThrows(IllegalArgumentException.class, () -> Recipe.read(one, List.of()));
+    assertTrue(String.valueOf(e.getMessage()).contains("a circle over one.yaml"), e.getMessage());
+    var list = Files.writeString(folder.resolve("list.yaml"), "extends: [a.yaml]\n");
+    e = assertThrows(IllegalArgumentException.class, () -> Recipe.read(list, List.of()));
+    assertTrue(String.valueOf(e.getMessage()).contains("extends: expected the path"));
   }
 
   @Test
