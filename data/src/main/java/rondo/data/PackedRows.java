@@ -65,8 +65,8 @@ public final class PackedRows {
     return Optional.of(new PackedRows(path, blocks));
   }
 
-  private static void addBlocks(
-      Statement statement, Path file, int blockRows, List<Block> blocks) throws SQLException {
+  private static void addBlocks(Statement statement, Path file, int blockRows, List<Block> blocks)
+      throws SQLException {
     long first = 0;
     try (ResultSet groups =
         statement.executeQuery(
@@ -129,7 +129,8 @@ public final class PackedRows {
           new Document.Location(block.file(), "row", block.first() + read + 1);
       try {
         if (rows == null || !rows.next()) {
-          throw new DataException(where + ": is not there, though the file says so: write it again");
+          throw new DataException(
+              where + ": is not there, though the file says so: write it again");
         }
         read++;
         return new Document.Tokens(ParquetReader.ids(rows.getArray(1), where), where);

@@ -41,7 +41,8 @@ final class ParquetReader implements DocumentReader {
       }
       String quoted = "\"" + column.replace("\"", "\"\"") + "\"";
       rows =
-          made.executeQuery("SELECT " + quoted + " FROM read_parquet(" + DuckDb.pattern(file) + ")");
+          made.executeQuery(
+              "SELECT " + quoted + " FROM read_parquet(" + DuckDb.pattern(file) + ")");
       statement = made;
     } catch (SQLException e) {
       closeQuietly();

@@ -109,8 +109,7 @@ final class ShardCycle implements RowCycle {
     Window whole() {
       while (read()) {}
       reader.close();
-      order =
-          Draw.permutation(rows.size(), Draw.bits(seed, WITHIN, pass.epoch()), number);
+      order = Draw.permutation(rows.size(), Draw.bits(seed, WITHIN, pass.epoch()), number);
       return this;
     }
 

@@ -113,7 +113,8 @@ class ShardCycleTest {
     var source = files(3, 17, 8, 4);
     var table =
         RowTable.read(
-            DocumentSource.of(folder), new Packing(2, 100, Optional.empty(), Packing.Special.NONE, false));
+            DocumentSource.of(folder),
+            new Packing(2, 100, Optional.empty(), Packing.Special.NONE, false));
     long seed = 5;
     int ranks = 3;
     for (int kind = 0; kind < 4; kind++) {
@@ -159,7 +160,8 @@ class ShardCycleTest {
             assertThrows(
                 DataException.class,
                 () -> RowCycle.streaming(DocumentSource.of(folder), PACKING, rank).next()))) {
-      assertTrue(String.valueOf(error.getMessage()).contains("2 rows for 3 ranks"), error.toString());
+      assertTrue(
+          String.valueOf(error.getMessage()).contains("2 rows for 3 ranks"), error.toString());
     }
     assertThrows(IllegalArgumentException.class, () -> new Rank(3, 3));
   }
@@ -174,7 +176,8 @@ class ShardCycleTest {
     var outside = RowCycle.shards(source, narrow, 1, Rank.ONLY);
     var error = assertThrows(DataException.class, () -> draw(outside, 10));
     var said = String.valueOf(error.getMessage());
-    assertTrue(said.matches(".*0\\.parquet row (8|9|10): input_ids\\[0\\] is [789], outside.*"), said);
+    assertTrue(
+        said.matches(".*0\\.parquet row (8|9|10): input_ids\\[0\\] is [789], outside.*"), said);
     var shortRows = new Packing(1, 100, Optional.empty(), Packing.Special.NONE, false);
     var longer = RowCycle.shards(source, shortRows, 1, Rank.ONLY);
     var ragged = assertThrows(DataException.class, () -> draw(longer, 10));
@@ -266,8 +269,9 @@ class ShardCycleTest {
       }
       assertEquals(3, ready.cursor().drawn());
     }
-    assertThrows(IllegalArgumentException.class, () -> new ReadyBatches(
-        new Batches(Mixture.of(rows), new BatchShape(1, 2)), 0));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new ReadyBatches(new Batches(Mixture.of(rows), new BatchShape(1, 2)), 0));
   }
 
   @Test
