@@ -16,6 +16,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import rondo.data.tokenizer.ByteTokenizer;
 import rondo.train.TokenizerFiles;
+import tools.jackson.databind.ObjectMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 class PackTest {
   @TempDir Path folder;
@@ -84,6 +86,52 @@ class PackTest {
   }
 
   @Test
+  void aRunIsTrainedOnConversations() throws IOException {
+    var json = new ObjectMapper();
+    var file = words.resolve("tokenizer.json");
+    var root = (ObjectNode) json.readTree(Files.readString(file));
+    for (var marker : List.of("<|im_start|>", "<|im_end|>")) {
+      var added = root.withArray("added_tokens").addObject();
+      added.put("id", marker.contains("start") ? 1 : 2).put("content", marker);
+      added.put("special", true).put("normalized", false);
+    }
+    Files.writeString(file, root.toString());
+    var turns =
+        """
+        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "%s"}]}
+        """;
+    var chats =
+        Files.writeString(
+            folder.resolve("chat.jsonl"), turns.formatted("yes") + turns.formatted("no".repeat(9)));
+    var recipe =
+        Files.writeString(
+            folder.resolve("recipe.yaml"),
+            """
+            model: %s
+            init: random
+            out: %s
+            data:
+              train: [{path: %s}]
+              validation: {path: %s}
+              sequence_length: 30
+              tokenizer: %s
+              chat: {template: chatml}
+            batch: {sequences: 2}
+            steps: 1
+            depth: {mean: 2, backprop: 1}
+            """
+                .formatted(model(), folder.resolve("run"), chats, chats, words));
+    var run = rondo("train", recipe, "--device", "plain", "--json");
+    // "yes", "nonononono" as far as the row goes after its 20 ids, and the end of the first turn.
+    assertEquals(4 + 11, run.json().path("tokens").asInt());
+    assertTrue(run.err().contains("of 2 conversations 1 were cut at 31 tokens"), run.err());
+    var none = rondo("train", recipe, "data.chat=", "out=" + folder.resolve("other")).wrong();
+    assertTrue(none.contains("line 1: a conversation, but no template: set data.chat"), none);
+    var jinja = rondo("train", recipe, "data.chat.template=jinja").wrong();
+    assertTrue(jinja.contains("expected huginn or llama3 or chatml"), jinja);
+  }
+
+  @Test
   void bothRulesAreThere() {
     var wrapped = pack("--out", folder.resolve("w"), "--json").json();
     var document = pack("--out", folder.resolve("d"), "--rule", "document", "--json").json();
@@ -105,7 +153,8 @@ class PackTest {
         "no such file",
         rondo("pack", "--data", folder.resolve("x"), "--tokenizer", words, "--out", out));
     assertSays(
-        "neither a column", rondo("pack", "--data", data, "--tokenizer", words, "--out", out));
+        "none of the columns input_ids, text, messages",
+        rondo("pack", "--data", data, "--tokenizer", words, "--out", out));
     assertSays("not one row", pack("--out", out, "--sequence-length", 100_000));
     var tiny = TinyModels.recurrent(folder.resolve("tiny"));
     assertSays("more than the model's vocabulary", pack("--model", tiny, "--out", out));

@@ -30,8 +30,8 @@ public interface DocumentSource {
    * line of a JSON file and every row of a Parquet file is a document. Files are read as they are
    * needed, a document at a time.
    *
-   * @param textColumn the column that holds the text; by default {@code input_ids} where there is
-   *     such a column, else {@code text}
+   * @param textColumn the column that holds text, or the messages of conversations; by default
+   *     {@code input_ids} where there is such a column, else {@code text}, else {@code messages}
    * @throws DataException if there is no such file, or no file in the folder that can be read
    */
   static DocumentSource of(Path path, Optional<String> textColumn) {

@@ -51,7 +51,7 @@ public final class PackedRows {
         Statement statement = connection.createStatement()) {
       for (Path file : files) {
         try {
-          if (!ParquetReader.columns(statement, file).contains(Columns.TOKENS)) {
+          if (!ParquetReader.columns(statement, file).containsKey(Columns.TOKENS)) {
             return Optional.empty();
           }
           addBlocks(statement, file, blockRows, blocks);

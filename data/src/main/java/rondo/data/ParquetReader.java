@@ -9,17 +9,25 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The rows of a Parquet file, streamed by DuckDB, which is looked for when the first is read. */
 final class ParquetReader implements DocumentReader {
+  private enum Kind {
+    TOKENS,
+    TEXT,
+    MESSAGES
+  }
+
   private final Path file;
   private final Connection connection;
   private final Statement statement;
   private final ResultSet rows;
-  private final boolean tokens;
+  private final Kind kind;
   private final long bytes;
   private final long count;
   private long row;
@@ -32,17 +40,26 @@ final class ParquetReader implements DocumentReader {
       made.execute("SET threads=1"); // rows in their order, and one row group in memory
       bytes = Files.size(file);
       count = count(made, file);
-      List<String> columns = columns(made, file);
-      tokens = textColumn.isEmpty() && columns.contains(Columns.TOKENS);
-      String column = tokens ? Columns.TOKENS : textColumn.orElse(Columns.TEXT);
-      if (!columns.contains(column)) {
-        String present = String.join(", ", columns);
+      Map<String, String> columns = columns(made, file);
+      String column =
+          textColumn.orElseGet(
+              () -> Columns.KNOWN.stream().filter(columns::containsKey).findFirst().orElse(""));
+      String type = columns.get(column);
+      if (type == null) {
+        String present = String.join(", ", columns.keySet());
         throw new DataException(Columns.missing(file.toString(), textColumn, present));
       }
-      String quoted = "\"" + column.replace("\"", "\"\"") + "\"";
-      rows =
-          made.executeQuery(
-              "SELECT " + quoted + " FROM read_parquet(" + DuckDb.pattern(file) + ")");
+      String selected = "\"" + column.replace("\"", "\"\"") + "\"";
+      if (textColumn.isEmpty() && column.equals(Columns.TOKENS)) {
+        kind = Kind.TOKENS;
+      } else if (type.startsWith("STRUCT") && type.endsWith("[]")) {
+        kind = Kind.MESSAGES;
+        selected = "[m.role FOR m IN %1$s], [m.content FOR m IN %1$s]".formatted(selected);
+      } else {
+        kind = Kind.TEXT;
+      }
+      String from = " FROM read_parquet(" + DuckDb.pattern(file) + ")";
+      rows = made.executeQuery("SELECT " + selected + from);
       statement = made;
     } catch (SQLException e) {
       closeQuietly();
@@ -64,15 +81,16 @@ final class ParquetReader implements DocumentReader {
     }
   }
 
-  static List<String> columns(Statement statement, Path file) throws SQLException {
-    List<String> names = new ArrayList<>();
+  /** The types of the columns by name. */
+  static Map<String, String> columns(Statement statement, Path file) throws SQLException {
+    Map<String, String> types = new LinkedHashMap<>();
     String all = "DESCRIBE SELECT * FROM read_parquet(" + DuckDb.pattern(file) + ")";
     try (ResultSet result = statement.executeQuery(all)) {
       while (result.next()) {
-        names.add(result.getString(1));
+        types.put(result.getString(1), result.getString(2));
       }
     }
-    return names;
+    return types;
   }
 
   @Override
@@ -83,14 +101,18 @@ final class ParquetReader implements DocumentReader {
       }
       row++;
       Document.Location where = new Document.Location(file, "row", row);
-      if (tokens) {
-        return new Document.Tokens(ids(rows.getArray(1), where), where);
-      }
-      String text = rows.getString(1);
-      if (text == null) {
-        throw new DataException(where + ": the text is NULL, expected a string");
-      }
-      return new Document.Text(text, where);
+      return switch (kind) {
+        case TOKENS -> new Document.Tokens(ids(rows.getArray(1), where), where);
+        case TEXT -> {
+          String text = rows.getString(1);
+          if (text == null) {
+            throw new DataException(where + ": the text is NULL, expected a string");
+          }
+          yield new Document.Text(text, where);
+        }
+        case MESSAGES ->
+            new Document.Conversation(messages(rows.getArray(1), rows.getArray(2), where), where);
+      };
     } catch (SQLException e) {
       throw unreadable(e);
     }
@@ -100,6 +122,25 @@ final class ParquetReader implements DocumentReader {
   @Override
   public long bytesRead() {
     return count == 0 ? 0 : (long) ((double) bytes * row / count);
+  }
+
+  private static List<Document.Message> messages(
+      @Nullable Array roles, @Nullable Array contents, Document.Location where)
+      throws SQLException {
+    List<Document.Message> messages = new ArrayList<>();
+    if (roles != null
+        && contents != null
+        && roles.getArray() instanceof Object[] role
+        && contents.getArray() instanceof Object[] content) {
+      for (int i = 0; i < role.length; i++) {
+        if (!(role[i] instanceof String r) || !(content[i] instanceof String c)) {
+          throw new DataException(
+              "%s: message %d has no role or no content that is a string".formatted(where, i + 1));
+        }
+        messages.add(new Document.Message(r, c));
+      }
+    }
+    return messages;
   }
 
   static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import rondo.data.rows.Chat;
 import rondo.engine.graph.DType;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
@@ -66,6 +67,7 @@ public record Recipe(
    * @param validation measured every {@code checkpoint.every} steps and after the last, or null
    * @param validationRows at most
    * @param tokenizer folder of the tokenizer, where it is not the model's
+   * @param chat how conversations are written out, where there are some
    */
   public record Data(
       List<Part> train,
@@ -73,7 +75,8 @@ public record Recipe(
       int validationRows,
       int sequenceLength,
       Shuffle shuffle,
-      @Nullable Path tokenizer) {}
+      @Nullable Path tokenizer,
+      Optional<Chat> chat) {}
 
   /**
    * How depth is drawn.

@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import rondo.data.rows.Chat;
+import rondo.data.rows.ChatTemplate;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
 import rondo.optim.BackpropSchedule;
@@ -89,9 +91,17 @@ final class RecipeReader {
               case "shards" -> Recipe.Shuffle.SHARDS;
               default -> Recipe.Shuffle.NONE;
             },
-            path(s, "tokenizer"));
+            path(s, "tokenizer"),
+            s.has("chat") ? Optional.of(chat(s.section("chat"))) : Optional.empty());
     s.end();
     return data;
+  }
+
+  private static Chat chat(Section s) {
+    var word = s.word("template", "huginn", "huginn", "llama3", "chatml");
+    var system = s.has("system") ? Optional.of(s.text("system")) : Optional.<String>empty();
+    s.end();
+    return new Chat(ChatTemplate.named(word).orElseThrow(), system);
   }
 
   private static @Nullable Path path(Section s, String key) {

@@ -53,6 +53,9 @@ final class Session implements AutoCloseable {
   /** The {@link Fingerprint} of each part of the training data. */
   final List<String> fingerprints;
 
+  /** What there is to remark about the data. */
+  final List<String> notes;
+
   final @Nullable Validation validation;
   private final Owned owned = new Owned();
 
@@ -73,6 +76,7 @@ final class Session implements AutoCloseable {
       var data = TrainingData.open(recipe, config.vocabulary(), tokenizer);
       batches = data.batches();
       fingerprints = data.fingerprints();
+      notes = data.notes();
       owned.add(batches::close);
       validation = Validation.of(recipe, config.vocabulary(), tokenizer);
       weights = weights(config);

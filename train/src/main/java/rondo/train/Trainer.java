@@ -59,6 +59,7 @@ public final class Trainer implements AutoCloseable {
       targets = new int[size];
       state = new RunState(0, 0, 0, 0, session.batches.cursor());
       checkpoints.newest(listener::note).ifPresent(this::resume);
+      session.notes.forEach(listener::note);
       session.weights.notes().forEach(listener::note);
     } catch (RuntimeException | Error e) {
       owned.close();

@@ -21,8 +21,9 @@ import rondo.data.tokenizer.Tokenizer;
  * The rows that a run trains on.
  *
  * @param fingerprints the {@link Fingerprint} of each part
+ * @param notes what there is to remark
  */
-record TrainingData(ReadyBatches batches, List<String> fingerprints) {
+record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String> notes) {
   /** Batches held ready, so that reading a part of a shard holds no step up. */
   private static final int AHEAD = 8;
 
@@ -33,20 +34,26 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints) {
    */
   static TrainingData open(Recipe recipe, int vocabulary, Optional<Tokenizer> tokenizer) {
     var data = recipe.data();
-    var packing = Packing.training(data.sequenceLength(), vocabulary, tokenizer);
+    var packing = Packing.training(data.sequenceLength(), vocabulary, tokenizer).with(data.chat());
     var parts = new ArrayList<Mixture.Part>();
     var fingerprints = new ArrayList<String>();
+    var notes = new ArrayList<String>();
     for (var part : data.train()) {
-      var rows = rows(recipe, part, packing, fingerprints);
+      var rows = rows(recipe, part, packing, fingerprints, notes);
       parts.add(new Mixture.Part(rows, part.weight()));
     }
     var shape = new BatchShape(recipe.micro(), data.sequenceLength());
     var batches = new Batches(new Mixture(parts, recipe.seed()), shape);
-    return new TrainingData(new ReadyBatches(batches, AHEAD), List.copyOf(fingerprints));
+    return new TrainingData(
+        new ReadyBatches(batches, AHEAD), List.copyOf(fingerprints), List.copyOf(notes));
   }
 
   private static RowCycle rows(
-      Recipe recipe, Recipe.Part part, Packing packing, List<String> fingerprints) {
+      Recipe recipe,
+      Recipe.Part part,
+      Packing packing,
+      List<String> fingerprints,
+      List<String> notes) {
     var source = DocumentSource.of(part.path(), part.text());
     var shuffle = recipe.data().shuffle();
     if (shuffle == Recipe.Shuffle.NONE) { // of any size: known by its first row
@@ -66,6 +73,16 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints) {
     }
     var table = RowTable.read(source, packing);
     fingerprints.add(Fingerprint.of(table));
+    if (table.cut() + table.leftOut() > 0) {
+      notes.add(
+          "%s: of %d conversations %d were cut at %d tokens and %d left out, in whose tokens there is no answer"
+              .formatted(
+                  source.name(),
+                  table.size() + table.leftOut(),
+                  table.cut(),
+                  packing.sequenceLength() + 1,
+                  table.leftOut()));
+    }
     return RowCycle.shuffled(table, source.name(), recipe.seed());
   }
 

@@ -34,7 +34,7 @@ record DocumentIds(Optional<Tokenizer> tokenizer, Special special, int vocabular
   }
 
   /** The tokenizer, which there must be, and of no more tokens than the model knows. */
-  private Tokenizer tokenizer(Document document) {
+  Tokenizer tokenizer(Document document) {
     Tokenizer words =
         tokenizer.orElseThrow(() ->
             new DataException(

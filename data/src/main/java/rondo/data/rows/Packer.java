@@ -1,6 +1,8 @@
 package rondo.data.rows;
 
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import rondo.data.DataException;
 import rondo.data.Document;
 import rondo.data.DocumentReader;
 
@@ -10,6 +12,8 @@ final class Packer implements RowReader {
   private final DocumentReader documents;
   private final DocumentIds ids;
   private final RowCutter cutter;
+  private long cut;
+  private long leftOut;
 
   Packer(Packing packing, DocumentReader documents) {
     this.packing = packing;
@@ -30,6 +34,12 @@ final class Packer implements RowReader {
           int[] rest = cutter.rest();
           return packing.keepLast() && rest.length > 1 ? rest : null;
         }
+        case Document.Conversation conversation -> {
+          int[] found = chat(conversation);
+          if (found.length > 1) {
+            return found;
+          }
+        }
         case Document.Text text -> cutter.add(ids.of(text));
         case Document.Tokens tokens -> {
           int[] found = packing.packed(tokens);
@@ -39,6 +49,37 @@ final class Packer implements RowReader {
         }
       }
     }
+  }
+
+  /** A row, or nothing where no token of it is an assistant's. */
+  private int[] chat(Document.Conversation conversation) {
+    Chat chat =
+        packing
+            .chat()
+            .orElseThrow(() ->
+                new DataException(
+                    conversation.where()
+                        + ": a conversation, but no template: set data.chat in a recipe"));
+    int[] whole = chat.ids(conversation, ids);
+    int[] row = Arrays.copyOf(whole, Math.min(whole.length, packing.rowLength()));
+    for (int i = 1; i < row.length; i++) {
+      if (row[i] >= 0) {
+        cut += row.length < whole.length ? 1 : 0;
+        return row;
+      }
+    }
+    leftOut++;
+    return new int[0];
+  }
+
+  @Override
+  public long cut() {
+    return cut;
+  }
+
+  @Override
+  public long leftOut() {
+    return leftOut;
   }
 
   @Override

@@ -16,13 +16,16 @@ import rondo.data.tokenizer.Tokenizer;
  * @param tokenizer for text; data of ids needs none
  * @param special what goes around each text, as far as the tokenizer has it
  * @param keepLast whether the last, short row of the stream is kept (evaluation) or left out
+ * @param chat how conversations are written out, one to a row; where there are none it is not
+ *     needed
  */
 public record Packing(
     int sequenceLength,
     int vocabularySize,
     Optional<Tokenizer> tokenizer,
     Special special,
-    boolean keepLast) {
+    boolean keepLast,
+    Optional<Chat> chat) {
 
   /** The ids around each text. */
   public enum Special {
@@ -39,6 +42,21 @@ public record Packing(
           "sequence length %d and vocabulary %d, expected at least 1"
               .formatted(sequenceLength, vocabularySize));
     }
+  }
+
+  /** Without conversations. */
+  public Packing(
+      int sequenceLength,
+      int vocabularySize,
+      Optional<Tokenizer> tokenizer,
+      Special special,
+      boolean keepLast) {
+    this(sequenceLength, vocabularySize, tokenizer, special, keepLast, Optional.empty());
+  }
+
+  /** The same with a way to write conversations out. */
+  public Packing with(Optional<Chat> how) {
+    return new Packing(sequenceLength, vocabularySize, tokenizer, special, keepLast, how);
   }
 
   /** For training: BOS and EOS around each text, the short rest left out. */

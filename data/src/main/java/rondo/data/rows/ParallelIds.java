@@ -75,6 +75,7 @@ final class ParallelIds implements AutoCloseable {
           switch (document) {
             case Document.Text text -> text.text().length();
             case Document.Tokens tokens -> tokens.ids().length;
+            case Document.Conversation _ -> 0;
           };
     }
     if (!chunk.isEmpty()) {
@@ -89,6 +90,10 @@ final class ParallelIds implements AutoCloseable {
           switch (document) {
             case Document.Text text -> ids.of(text);
             case Document.Tokens tokens -> ids.of(tokens);
+            case Document.Conversation conversation ->
+                throw new DataException(
+                    conversation.where()
+                        + ": a conversation, expected text: train on it as it is, with data.chat in a recipe");
           });
     }
     return encoded;
