@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# scripts/bundle.sh OUT.tar.xz [--with GOLDEN_FOLDER]: everything that a machine with a GPU, and without Java, Maven and network,
-# needs to test and to measure Rondo, in one archive of at most 40 MiB.
+# scripts/bundle.sh OUT.tar.xz [--with GOLDEN_FOLDER] [--data]: everything that a machine with a GPU, and without Java, Maven and
+# network, needs to test and to measure Rondo, and to train with it, in one archive of at most 40 MiB.
 #
 #   tar -xf OUT.tar.xz && rondo-bundle/bin/rondo devices && rondo-bundle/gpu-check.sh OUT_FOLDER
+#   cd rondo-bundle && ./train-node.sh RECIPE      (or sbatch train-slurm.sh RECIPE)
+#
+# --data adds what reads and writes Parquet (DuckDB for this kind of machine): 17 MB more, of at most 64 MiB then. Without it data
+# is text and JSON lines.
 #
 # Inside: a Java run time linked to what is used (rt/), the program without DuckDB and pictures (lib/), its tests and JUnit (test/), the
 # measurements and JMH (bench/), the kernels' self-test for the GPU with its library (native/), PyTorch's side of the comparison
@@ -14,16 +18,17 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 limit=$((40 << 20))
 
-out=${1:-} golden=""
+out=${1:-} golden="" data=no
 if [ -z "$out" ]; then
-    echo "usage: scripts/bundle.sh OUT.tar.xz [--with GOLDEN_FOLDER]" >&2
+    echo "usage: scripts/bundle.sh OUT.tar.xz [--with GOLDEN_FOLDER] [--data]" >&2
     exit 2
 fi
 shift
 while [ $# -gt 0 ]; do
     case "$1" in
         --with) golden=${2:?--with needs a folder} && shift 2 ;;
-        *) echo "bundle: \"$1\": expected --with GOLDEN_FOLDER" >&2 && exit 2 ;;
+        --data) data=yes && limit=$((64 << 20)) && shift ;;
+        *) echo "bundle: \"$1\": expected --with GOLDEN_FOLDER or --data" >&2 && exit 2 ;;
     esac
 done
 
@@ -54,7 +59,7 @@ else
 fi
 
 # The run time: what the jars name and find by reflection, but for java.desktop, a quarter of it, which only draws pictures.
-modules=java.base,java.instrument,java.logging,java.management,java.xml,jdk.management,jdk.unsupported,jdk.zipfs
+modules=java.base,java.instrument,java.logging,java.management,java.sql,java.xml,jdk.management,jdk.unsupported,jdk.zipfs
 "$jdk/bin/jlink" --add-modules "$modules" --compress zip-0 --strip-debug --no-header-files --no-man-pages --vm server --output "$bundle/rt"
 
 # Jars are packed again without compression: xz then sees through them, and equal files in two of them cost nothing.
@@ -62,11 +67,12 @@ repack() { # JAR FOLDER
     local unpacked=$work/jar
     rm -rf "$unpacked" && mkdir "$unpacked"
     (cd "$unpacked" && "$jdk/bin/jar" -xf "$1")
+    rm -f "$unpacked"/libduckdb_java.so_{linux_arm64,macos_arm64,windows_amd64}
     "$jdk/bin/jar" --create --no-compress --no-manifest --file "$2/$(basename "$1")" -C "$unpacked" .
 }
-# DuckDB, 80 MB, reads Parquet, which no test and no measurement here does; XChart draws.
+# DuckDB reads Parquet, which no test and no measurement here does; XChart draws.
 for jar in cli/target/rondo-cli-*.jar cli/target/lib/*.jar; do
-    case $(basename "$jar") in duckdb* | xchart*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
+    case $data/$(basename "$jar") in no/duckdb* | */xchart*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
 done
 
 artifact() { # GROUP/ARTIFACT VERSION: its file in Maven's local repository, fetched where it is absent
@@ -94,7 +100,7 @@ done
 rm -f "$bundle"/test/engine/rondo/engine/ArchitectureTest*.class "$bundle"/test/infer/rondo/infer/DependenciesTest*.class
 
 cp bench/peers/*.py "$bundle/peers/"
-cp scripts/gpu-check.sh "$bundle/"
+cp scripts/gpu-check.sh scripts/train-node.sh scripts/train-slurm.sh "$bundle/"
 if [ -n "$golden" ]; then
     mkdir -p "$bundle/shared"
     cp -r "$golden" "$bundle/shared/golden"
@@ -122,6 +128,6 @@ tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git l
 bytes=$(stat -c %s "$out")
 awk -v b="$bytes" -v f="$out" 'BEGIN { printf "bundle: %s, %.1f MiB\n", f, b / 1048576 }'
 if [ "$bytes" -gt "$limit" ]; then
-    echo "bundle: larger than 40 MiB" >&2
+    echo "bundle: larger than $((limit >> 20)) MiB" >&2
     exit 1
 fi

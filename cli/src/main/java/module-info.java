@@ -6,6 +6,7 @@ module rondo.cli {
   requires info.picocli;
   requires tools.jackson.databind;
   requires java.desktop;
+  requires jdk.unsupported; // signals
   requires xchart;
 
   // picocli fills the fields that carry its annotations.

@@ -52,8 +52,7 @@ public final class TrainingRun implements AutoCloseable {
     moments = device.allocate("optimizer", update.stateBytes());
     state = device.allocate("state", plan.stateBytes());
     workspace =
-        device.allocate(
-            "workspace", Math.max(plan.workspaceBytes(), update.program().workspaceBytes()));
+        device.allocate("workspace", Math.max(plan.workspaceBytes(), update.workspaceBytes()));
     step = new DepthStep(device, plan, working, gradients, state, workspace);
     optimizer =
         new Optimizer(

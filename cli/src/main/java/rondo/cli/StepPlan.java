@@ -125,7 +125,7 @@ record StepPlan(
   private static Update update(ParameterLayout layout, OptimizerConfig config) {
     if (layout.elements() <= Integer.MAX_VALUE) {
       var plan = Optimizer.plan(layout, config, 1);
-      return new Update(plan.stateBytes(), plan.program().workspaceBytes(), plan.program().flops());
+      return new Update(plan.stateBytes(), plan.workspaceBytes(), plan.program().flops());
     }
     boolean muon = config instanceof OptimizerConfig.MuonConfig;
     long single = muon ? layout.restOffset() : 0;

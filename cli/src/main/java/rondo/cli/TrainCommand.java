@@ -3,10 +3,9 @@ package rondo.cli;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import rondo.train.Checkpoints;
 import rondo.train.Listener;
@@ -23,19 +22,22 @@ import rondo.train.Trainer;
       "Train a model by a recipe (YAML); the same command goes on after an interruption.",
       "",
       "The recipe's folder out gets metrics.jsonl (a line a step), TensorBoard events and"
-          + " checkpoints step-N, which every command takes as a model. SIGTERM and ctrl-C end the"
-          + " step at hand and write a checkpoint."
+          + " checkpoints step-N, which every command takes as a model.",
+      "",
+      "SIGTERM, SIGINT (ctrl-C), SIGHUP, SIGUSR1 and --stop-after end the step at hand, write a"
+          + " checkpoint and exit with 3; a second signal ends the program at once."
     },
     footer = {
       "",
       "docs/recipe.md has every key of a recipe.",
       "",
       "Example:",
-      "  rondo train recipe.yaml steps=2000 depth.mean=16 out=runs/r16"
+      "  rondo train recipe.yaml steps=2000 depth.mean=16 out=runs/r16",
+      "  rondo train recipe.yaml --stop-after 55m"
     })
 final class TrainCommand extends Work {
-  /** How long a signal waits for the step at hand: what schedulers grant before they kill. */
-  private static final int GRACE_SECONDS = 25;
+  /** The exit code of a run that was asked to end before its last step. */
+  static final int STOPPED = 3;
 
   @Parameters(index = "0", paramLabel = "RECIPE", description = "The recipe file.")
   private Path file = Path.of("");
@@ -47,51 +49,65 @@ final class TrainCommand extends Work {
       description = "Keys to set otherwise than the recipe does.")
   private List<String> overrides = new ArrayList<>();
 
+  @Option(
+      names = "--stop-after",
+      paramLabel = "TIME",
+      description = "End with a checkpoint after this time: 90s, 55m, 3h, 1d12h.")
+  private @Nullable String stopAfter;
+
+  private boolean stopped;
+
+  @Override
+  int exitCode() {
+    return stopped ? STOPPED : 0;
+  }
+
   @Override
   void run(Console console) {
+    var time = stopAfter == null ? null : Deadline.parse("--stop-after", stopAfter);
+    var stop = new Stop();
+    try (var _ = new Signals(stop::ask);
+        var _ = time == null ? null : new Deadline(time, () -> stop.ask("--stop-after"))) {
+      train(console, stop);
+    }
+  }
+
+  private void train(Console console, Stop stop) {
     var all = new ArrayList<>(overrides);
     if (common.seed != null) {
       all.add("seed=" + common.seed);
     }
     var recipe = Recipe.read(file, all);
-    var ended = new CountDownLatch(1);
     try (var device = open(console);
         var progress = new Progress(console, "step")) {
       var watcher = new Watcher(progress);
       try (var trainer = new Trainer(recipe, device, watcher)) {
-        var hook = new Thread(() -> stop(trainer, ended), "stop");
-        Runtime.getRuntime().addShutdownHook(hook);
-        try {
-          trainer.run();
-        } finally {
-          forget(hook);
-        }
+        stop.of(trainer);
+        trainer.run();
         progress.end();
+        stopped = trainer.step() < recipe.steps();
         report(console, recipe, trainer.step(), watcher.last);
       }
-    } finally {
-      ended.countDown();
     }
   }
 
-  /** At a signal: the loop ends after the step at hand and writes a checkpoint. */
-  private static void stop(Trainer trainer, CountDownLatch ended) {
-    trainer.stop();
-    try {
-      boolean done = ended.await(GRACE_SECONDS, TimeUnit.SECONDS);
-      if (!done) {
-        System.err.println("rondo: the step takes too long; the last checkpoint is whole");
+  /** A wish to stop, that may come before there is a trainer to tell. */
+  private static final class Stop {
+    private @Nullable String why;
+    private @Nullable Trainer trainer;
+
+    synchronized void ask(String reason) {
+      why = reason;
+      if (trainer != null) {
+        trainer.stop(reason);
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
-  }
 
-  private static void forget(Thread hook) {
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      // The program is ending: the hook is what runs.
+    synchronized void of(Trainer running) {
+      trainer = running;
+      if (why != null) {
+        running.stop(why);
+      }
     }
   }
 

@@ -56,12 +56,17 @@ abstract class Work implements Callable<Integer> {
 
   abstract void run(Console console) throws Exception;
 
+  /** The exit code after {@link #run}. */
+  int exitCode() {
+    return 0;
+  }
+
   @Override
   public final Integer call() throws Exception {
     var console =
         new Console(spec.commandLine().getOut(), spec.commandLine().getErr(), common.json);
     run(console);
-    return 0;
+    return exitCode();
   }
 
   /** Opens the device asked for and tells which one it is and, where it was left open, why. */

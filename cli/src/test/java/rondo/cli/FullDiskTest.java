@@ -32,25 +32,7 @@ class FullDiskTest {
             """
                 .formatted(model, folder.resolve("run"), data));
     var process =
-        new ProcessBuilder(
-                "bash",
-                "-c",
-                "ulimit -f 8; exec \"$@\"",
-                "bash",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:-UsePerfData",
-                "-XX:TieredStopAtLevel=1",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path")),
-                "rondo.cli.Main",
-                "train",
-                recipe.toString(),
-                "--device",
-                "plain")
-            .redirectErrorStream(true)
-            .start();
+        Forked.rondo("ulimit -f 8", "train", recipe, "--device", "plain");
     var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(1, process.waitFor(), output);
     List<String> lines = output.lines().filter(line -> line.startsWith("rondo: ")).toList();

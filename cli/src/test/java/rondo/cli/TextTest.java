@@ -44,7 +44,7 @@ class TextTest {
 
   @Test
   void layersAreShownAsRanges() {
-    assertEquals("0-3,7,9-10", RetrofitCommand.layers(List.of(0, 1, 2, 3, 7, 9, 10)));
+    assertEquals("0-3,7,9-10", RetrofitReport.layers(List.of(0, 1, 2, 3, 7, 9, 10)));
   }
 
   @Test

@@ -23,34 +23,48 @@ final class TinyModels {
   static final int VOCABULARY = 50;
   static final int POSITIONS = 32;
 
-  private static final BaseConfig BASE =
-      new BaseConfig(
-          new BlockConfig(BlockKind.LLAMA, 16, 4, 2, 4, 24, 1e-5, new Rope(10000, false, null)),
-          4,
-          VOCABULARY,
-          POSITIONS,
-          true,
-          new TokenIds(1, List.of(2), null),
-          "float32");
+  private static final BaseConfig BASE = base(4);
 
   private TinyModels() {}
 
+  private static BaseConfig base(int layers) {
+    return new BaseConfig(
+        new BlockConfig(BlockKind.LLAMA, 16, 4, 2, 4, 24, 1e-5, new Rope(10000, false, null)),
+        layers,
+        VOCABULARY,
+        POSITIONS,
+        true,
+        new TokenIds(1, List.of(2), null),
+        "float32");
+  }
+
   static Path fixed(Path folder) throws IOException {
-    return write(BASE, folder);
+    return write(BASE, folder, WeightFiles.Precision.F32);
+  }
+
+  static Path deep(Path folder, int layers) throws IOException {
+    return write(base(layers), folder, WeightFiles.Precision.F32);
+  }
+
+  static Path bfloat16(Path folder) throws IOException {
+    return write(BASE, folder, WeightFiles.Precision.BF16);
   }
 
   static Path recurrent(Path folder) throws IOException {
     var surgery = new Surgery(List.of(0), List.of(1, 2), List.of(3));
     return write(
-        RecurrentConfig.retrofit(BASE, surgery, "base", "kaiming").withRecurrence(4, 2), folder);
+        RecurrentConfig.retrofit(BASE, surgery, "base", "kaiming").withRecurrence(4, 2),
+        folder,
+        WeightFiles.Precision.F32);
   }
 
-  private static Path write(ModelConfig config, Path folder) throws IOException {
+  private static Path write(ModelConfig config, Path folder, WeightFiles.Precision precision)
+      throws IOException {
     Files.createDirectories(folder);
     try (var device = Device.plain();
         var weights = Weights.allocate(Model.of(config), device)) {
       Initializer.fill(weights, device, 7);
-      WeightFiles.save(weights, folder, WeightFiles.Precision.F32);
+      WeightFiles.save(weights, folder, precision);
     }
     return folder;
   }

@@ -94,13 +94,7 @@ public final class Retrofit {
     int width = p.shape().dim(0);
     return switch (adapter) {
       case Adapter.Kaiming(long seed) -> Initializer.kaiming(p, seed);
-      case Adapter.Identity() -> {
-        var values = new float[2 * width * width];
-        for (int i = 0; i < width; i++) {
-          values[i * 2 * width + width + i] = 1;
-        }
-        yield values;
-      }
+      case Adapter.Identity() -> identity(width);
       case Adapter.FromFile(var file) -> {
         try (var tensors = SafetensorsFile.open(file)) {
           var stored = tensors.tensors().get(p.name());
@@ -118,5 +112,14 @@ public final class Retrofit {
         }
       }
     };
+  }
+
+  /** [0 | I], [width, 2·width]. */
+  static float[] identity(int width) {
+    var values = new float[2 * width * width];
+    for (int i = 0; i < width; i++) {
+      values[i * 2 * width + width + i] = 1;
+    }
+    return values;
   }
 }

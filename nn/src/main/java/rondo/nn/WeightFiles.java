@@ -26,7 +26,7 @@ public final class WeightFiles {
     BF16;
 
     /** As {@code torch_dtype} names it. */
-    String dtype() {
+    public String dtype() {
       return switch (this) {
         case F32 -> "float32";
         case BF16 -> "bfloat16";
@@ -104,7 +104,7 @@ public final class WeightFiles {
   }
 
   /** The tensors that lie one after another in a parameter, of the shapes that it needs. */
-  private static List<StoredTensor> stored(Model model, Parameter p, CheckpointFolder files) {
+  static List<StoredTensor> stored(Model model, Parameter p, CheckpointFolder files) {
     var parts = parts(model, p);
     return parts.isEmpty()
         ? List.of(files.require(p.name(), dims(p)))

@@ -21,14 +21,15 @@ import rondo.engine.graph.TensorType;
 import rondo.engine.weights.ParameterLayout;
 
 /**
- * One update of all parameters from their gradients, as a single program: global-norm clipping,
- * then Muon on the stacks of body matrices and AdamW on the rest, or AdamW on everything. Learning
- * rates and bias corrections are written to the device before each run, so the program replays
- * unchanged.
+ * One update of all parameters from their gradients: a program for the global norm and the factor
+ * that clips it, which may be looked at first, and one for Muon on the stacks of body matrices and
+ * AdamW on the rest, or AdamW on everything. Learning rates and bias corrections are written to the
+ * device before each run, so the programs replay unchanged.
  */
 public final class Optimizer {
   private final Device device;
   private final OptimizerConfig config;
+  private final Executable measure;
   private final Executable update;
   private final Program program;
   private final Buffer clip;
@@ -36,8 +37,18 @@ public final class Optimizer {
   private final Buffer adamControl;
   private final Map<String, Buffer> state;
 
-  /** What an update needs, known before anything is allocated. */
-  public record Plan(Program program, Built built, long stateBytes) {}
+  /**
+   * What an update needs, known before anything is allocated.
+   *
+   * @param norm makes the clip factor of the gradients
+   * @param program updates by it
+   */
+  public record Plan(Program norm, Program program, Built built, long stateBytes) {
+    /** Bytes of the workspace that both programs need. */
+    public long workspaceBytes() {
+      return Math.max(norm.workspaceBytes(), program.workspaceBytes());
+    }
+  }
 
   /** Bindings are by value: how each traced value finds its memory. */
   record Built(
@@ -72,8 +83,9 @@ public final class Optimizer {
     var gradients = graph.input("gradients", flat(layout.elements()));
     var clip = graph.add(new ClipFactor(graph.add(new SumSquares(gradients)), (float) maxNorm));
     var adamControl = graph.input("adamw control", TensorType.f32(3));
-    var given = new ArrayList<>(List.of(gradients, adamControl));
-    var results = new ArrayList<>(List.of(clip));
+    var norm = Program.slice("gradient norm", graph, List.of(gradients), List.of(clip), List.of());
+    var given = new ArrayList<>(List.of(clip, adamControl));
+    var results = new ArrayList<Tensor>();
     var stacks = new ArrayList<Stacked>();
     Tensor muonControl = null;
     OptimizerConfig.AdamWConfig adam;
@@ -108,6 +120,7 @@ public final class Optimizer {
     long momentBytes = Region.aligned(4 * Math.max(offset, 1));
     long adamBytes = 2 * Region.aligned(4 * Math.max(layout.elements() - offset, 1));
     return new Plan(
+        norm,
         program,
         new Built(graph, stacks, rest, gradients, clip, muonControl, adamControl),
         momentBytes + adamBytes + 3 * 256);
@@ -170,7 +183,7 @@ public final class Optimizer {
    * Binds a plan.
    *
    * @param state region of at least {@code plan.stateBytes()}
-   * @param workspace region of at least the program's workspace
+   * @param workspace region of at least {@code plan.workspaceBytes()}
    */
   public Optimizer(
       Device device,
@@ -223,16 +236,34 @@ public final class Optimizer {
       bindings.put(rest.updated().get(1), first);
       bindings.put(rest.updated().get(2), second);
     }
+    measure = device.bind(plan.norm(), bindings, workspace);
     update = device.bind(program, bindings, workspace);
   }
 
   /**
-   * Updates all parameters.
+   * Updates all parameters: {@link #measure} and {@link #apply}.
    *
    * @param step optimiser steps taken before this one
    * @param factor of the peak learning rates
    */
   public void update(long step, double factor) {
+    measure.run();
+    apply(step, factor);
+  }
+
+  /** L2 norm of all gradients before clipping; no parameter and no moment changes. */
+  public float measure() {
+    measure.run();
+    return gradientNorm();
+  }
+
+  /**
+   * Updates all parameters, clipped by the norm that was measured last.
+   *
+   * @param step optimiser steps taken before this one
+   * @param factor of the peak learning rates
+   */
+  public void apply(long step, double factor) {
     var adam =
         switch (config) {
           case OptimizerConfig.MuonConfig muon -> muon.rest();
@@ -249,14 +280,14 @@ public final class Optimizer {
     update.run();
   }
 
-  /** L2 norm of all gradients before clipping, of the last update. */
+  /** L2 norm of all gradients before clipping, as it was measured last. */
   public float gradientNorm() {
     return device.scalar(clip, 0);
   }
 
   /** Floating-point operations of one update. */
   public long flops() {
-    return program.flops();
+    return program.flops(); // the norm has no products
   }
 
   /** Moments by name: with the step count, all that a resume needs. */

@@ -105,7 +105,7 @@ class GoldenOptimizerTest {
         var weights = device.allocate("weights", layout.bytes());
         var gradients = device.allocate("gradients", layout.bytes());
         var state = device.allocate("state", plan.stateBytes());
-        var workspace = device.allocate("workspace", plan.program().workspaceBytes())) {
+        var workspace = device.allocate("workspace", plan.workspaceBytes())) {
       device.write(layout.of(p, weights), start.floats());
       var optimizer =
           new Optimizer(device, layout, config, plan, weights, gradients, state, workspace);

@@ -31,7 +31,7 @@ class UpdateAllocationTest {
         var weights = device.allocate("weights", layout.bytes());
         var gradients = device.allocate("gradients", layout.bytes());
         var state = device.allocate("state", plan.stateBytes());
-        var workspace = device.allocate("workspace", plan.program().workspaceBytes())) {
+        var workspace = device.allocate("workspace", plan.workspaceBytes())) {
       var optimizer =
           new Optimizer(device, layout, config, plan, weights, gradients, state, workspace);
       long last = Long.MAX_VALUE;

@@ -141,6 +141,11 @@ public final class Checkpoints {
     }
   }
 
+  /** Whether there is a whole checkpoint after {@code step} steps. */
+  boolean has(long step) {
+    return problem(out.resolve(PREFIX + step)).isEmpty();
+  }
+
   /** Writes the checkpoint after {@code state.step()} steps and removes all but the newest few. */
   Path write(Session session, RunState state, String environment) {
     var name = PREFIX + state.step();
@@ -157,6 +162,8 @@ public final class Checkpoints {
       manifest.put("micro", state.micro());
       manifest.put("tokens", state.tokens());
       manifest.put("flops", state.flops());
+      manifest.put("skipped", state.skipped());
+      manifest.put("skipped_in_row", state.inRow());
       var cursor = manifest.putArray("cursor");
       for (long value : state.cursor().toLongs()) {
         cursor.add(value);
@@ -269,7 +276,9 @@ public final class Checkpoints {
               manifest.path("micro").asLong(),
               manifest.path("tokens").asLong(),
               manifest.path("flops").asDouble(),
-              Cursor.of(cursor)),
+              Cursor.of(cursor),
+              manifest.path("skipped").asLong(0),
+              manifest.path("skipped_in_row").asInt(0)),
           manifest.path("data").valueStream().map(JsonNode::asString).toList(),
           manifest.path("environment").asString(""),
           recipe);

@@ -95,8 +95,8 @@ final class Metrics implements AutoCloseable {
   void write(StepReport r, List<LossOverDepth.Row> validation) {
     var line = JSON.createObjectNode();
     line.put("step", r.step());
-    line.put("loss", r.loss());
-    line.put("grad_norm", r.gradNorm());
+    finite(line, "loss", r.loss());
+    finite(line, "grad_norm", r.gradNorm());
     line.put("lr", r.lr());
     line.put("mean_recurrence", r.meanRecurrence());
     number(line, "frozen", r.frozen());
@@ -104,6 +104,9 @@ final class Metrics implements AutoCloseable {
     line.put("tokens", r.tokens());
     line.put("tokens_per_second", r.tokensPerSecond());
     line.put("flops", r.flops());
+    if (r.skipped() > 0) {
+      line.put("skipped", r.skipped());
+    }
     try {
       writer.write(JSON.writeValueAsString(validated(line, validation)) + "\n");
       writer.flush();
@@ -118,6 +121,15 @@ final class Metrics implements AutoCloseable {
       validation.forEach(row -> losses.put(String.valueOf(row.recurrences()), row.loss()));
     }
     return line;
+  }
+
+  /** JSON has no other numbers. */
+  private static void finite(ObjectNode line, String key, double value) {
+    if (Double.isFinite(value)) {
+      line.put(key, value);
+    } else {
+      line.putNull(key);
+    }
   }
 
   /** Whole where it is whole, which it is without gradient accumulation. */

@@ -24,6 +24,7 @@ import rondo.optim.Schedule;
  * @param out folder of checkpoints and metrics
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
+ * @param nonFinite what happens to a step whose loss or gradient is infinite or no number
  * @param values everything as written, flat, for comparison at a resume
  */
 public record Recipe(
@@ -41,6 +42,7 @@ public record Recipe(
     double clip,
     DType activations,
     CheckpointPolicy checkpoint,
+    NonFinite nonFinite,
     long seed,
     Map<String, String> values) {
 
@@ -64,19 +66,38 @@ public record Recipe(
   /**
    * What is trained on.
    *
-   * @param validation measured every {@code checkpoint.every} steps and after the last, or null
-   * @param validationRows at most
+   * @param validation what the loss is measured on, or null
    * @param tokenizer folder of the tokenizer, where it is not the model's
    * @param chat how conversations are written out, where there are some
    */
   public record Data(
       List<Part> train,
-      @Nullable Part validation,
-      int validationRows,
+      @Nullable Held validation,
       int sequenceLength,
       Shuffle shuffle,
       @Nullable Path tokenizer,
       Optional<Chat> chat) {}
+
+  /**
+   * What the loss is measured on.
+   *
+   * @param rows at most
+   * @param recurrences increasing; empty for 1, 2, 4 … up to the mean
+   * @param every steps between measurements; the last step always gets one
+   */
+  public record Held(Part part, int rows, List<Integer> recurrences, int every) {
+    public Held {
+      recurrences = List.copyOf(recurrences);
+    }
+  }
+
+  /** What happens to a step whose loss or gradient is infinite or no number. */
+  public enum NonFinite {
+    /** The run ends; the state before the step is kept. */
+    STOP,
+    /** The update is left out, and the run goes on. */
+    SKIP
+  }
 
   /**
    * How depth is drawn.

@@ -46,13 +46,17 @@ final class RecipeReader {
     var policy =
         new Recipe.CheckpointPolicy(checkpoint.count("every", 1000), checkpoint.count("keep", 3));
     checkpoint.end();
+    var nonFinite =
+        root.word("non_finite", "stop", "stop", "skip").equals("stop")
+            ? Recipe.NonFinite.STOP
+            : Recipe.NonFinite.SKIP;
     var recipe =
         new Recipe(
             hasModel ? Path.of(root.text("model")) : null,
             hasModel ? null : root.text("preset"),
             random,
             Path.of(root.text("out")),
-            data(root.section("data")),
+            data(root.section("data"), policy.every()),
             sequences,
             micro,
             steps,
@@ -62,29 +66,30 @@ final class RecipeReader {
             root.notNegative("clip", 1),
             activations,
             policy,
+            nonFinite,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
     root.end();
     return recipe;
   }
 
-  private static Recipe.Data data(Section s) {
+  private static Recipe.Data data(Section s, int checkpointEvery) {
     var parts = s.sections("train").stream().map(RecipeReader::part).toList();
     if (parts.isEmpty()) {
       throw s.wrong("train", "[]", "at least one {path: …}");
     }
-    Recipe.Part validation = null;
-    int rows = Integer.MAX_VALUE;
+    Recipe.Held validation = null;
     if (s.has("validation")) {
       var v = s.section("validation");
-      rows = v.count("rows", rows);
-      validation = part(v);
+      int rows = v.count("rows", Integer.MAX_VALUE);
+      var recurrences = v.increasing("recurrences");
+      int every = v.count("every", checkpointEvery);
+      validation = new Recipe.Held(part(v), rows, recurrences, every);
     }
     var data =
         new Recipe.Data(
             parts,
             validation,
-            rows,
             s.count("sequence_length"),
             switch (s.word("shuffle", "true", "true", "false", "shards")) {
               case "true" -> Recipe.Shuffle.ROWS;

@@ -11,5 +11,13 @@ import rondo.data.rows.Cursor;
  * @param tokens counted
  * @param flops spent
  * @param cursor place in the data
+ * @param skipped steps so far whose update was left out
+ * @param inRow how many of them were the last ones
  */
-public record RunState(long step, long micro, long tokens, double flops, Cursor cursor) {}
+public record RunState(
+    long step, long micro, long tokens, double flops, Cursor cursor, long skipped, int inRow) {
+  /** Before the first step. */
+  static RunState first(Cursor cursor) {
+    return new RunState(0, 0, 0, 0, cursor, 0, 0);
+  }
+}

@@ -1,5 +1,6 @@
 package rondo.train;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -60,7 +61,7 @@ final class Section {
     if (!(get(key) instanceof List<?> list)) {
       throw wrong(key, get(key), "a list of mappings");
     }
-    var sections = new java.util.ArrayList<Section>();
+    var sections = new ArrayList<Section>();
     for (int i = 0; i < list.size(); i++) {
       if (!(list.get(i) instanceof Map<?, ?> map)) {
         throw wrong(key + "[" + i + "]", list.get(i), "a mapping of keys");
@@ -186,6 +187,27 @@ final class Section {
       throw wrong(key, value, "a list of " + otherwise.size() + " numbers");
     }
     return list.stream().map(v -> number(key, v)).toList();
+  }
+
+  /** Counts that increase; none where there is no such key. */
+  List<Integer> increasing(String key) {
+    var value = get(key);
+    if (value == null) {
+      return List.of();
+    }
+    var counts = new ArrayList<Integer>();
+    if (value instanceof List<?> list) {
+      for (var item : list) {
+        int least = counts.isEmpty() ? 1 : counts.getLast() + 1;
+        if (item instanceof Integer count && count >= least) {
+          counts.add(count);
+        }
+      }
+      if (counts.size() == list.size() && !counts.isEmpty()) {
+        return counts;
+      }
+    }
+    throw wrong(key, value, "a list of increasing whole numbers from 1, as in [1, 4, 16]");
   }
 
   /** One of some words. */

@@ -87,7 +87,7 @@ final class Session implements AutoCloseable {
       gradients = allocate("gradients", layout.bytes());
       var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
       var optimizerState = allocate("optimizer", update.stateBytes());
-      long updateBytes = update.program().workspaceBytes();
+      long updateBytes = update.workspaceBytes();
       int time = recipe.data().sequenceLength();
       float scale = 1f / recipe.accumulation();
       Region workspace;

@@ -4,14 +4,15 @@ package rondo.train;
  * What one optimiser step did.
  *
  * @param step number of this step, from 0
- * @param loss mean over micro-batches
- * @param gradNorm before clipping
+ * @param loss mean over micro-batches; not finite in a step that was skipped for it
+ * @param gradNorm before clipping; not finite in a step that was skipped
  * @param lr peak learning rate times the schedule's factor
  * @param frozen recurrences without gradient, mean over micro-batches
  * @param tracked recurrences with gradient, mean over micro-batches
  * @param tokens counted so far in the run
  * @param tokensPerSecond of this step
  * @param flops spent so far in the run, recomputation and optimiser included
+ * @param skipped steps so far whose update was left out
  */
 public record StepReport(
     long step,
@@ -24,4 +25,5 @@ public record StepReport(
     double tracked,
     long tokens,
     double tokensPerSecond,
-    double flops) {}
+    double flops,
+    long skipped) {}

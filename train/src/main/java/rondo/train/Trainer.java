@@ -7,12 +7,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Device;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
-import rondo.optim.OptimizerConfig;
 
 /**
  * The training loop. A run whose folder holds a checkpoint goes on from it, to the same bits as one
@@ -24,10 +24,9 @@ public final class Trainer implements AutoCloseable {
   private final Listener listener;
   private final Session session;
   private final Checkpoints checkpoints;
-  private final AtomicBoolean stopping = new AtomicBoolean();
+  private final AtomicReference<@Nullable String> stopping = new AtomicReference<>();
   private final Owned owned = new Owned();
-  private final int[] tokens;
-  private final int[] targets;
+  private final StepRunner steps;
   private RunState state;
 
   /** A measurement that was given up because the run is to stop. */
@@ -54,10 +53,8 @@ public final class Trainer implements AutoCloseable {
       checkpoints.removeUnfinished();
       session = new Session(recipe, device);
       owned.add(session::close);
-      int size = recipe.micro() * recipe.data().sequenceLength();
-      tokens = new int[size];
-      targets = new int[size];
-      state = new RunState(0, 0, 0, 0, session.batches.cursor());
+      steps = new StepRunner(session, listener::note);
+      state = RunState.first(session.batches.cursor());
       checkpoints.newest(listener::note).ifPresent(this::resume);
       session.notes.forEach(listener::note);
       session.weights.notes().forEach(listener::note);
@@ -89,6 +86,7 @@ public final class Trainer implements AutoCloseable {
     differing.removeIf(key ->
         key.startsWith("checkpoint.")
             || key.equals("out")
+            || key.equals("non_finite")
             || String.valueOf(found.recipe().get(key))
                 .equals(String.valueOf(recipe.values().get(key))));
     if (!differing.isEmpty()) {
@@ -125,9 +123,14 @@ public final class Trainer implements AutoCloseable {
     return what + build + ", Java " + Runtime.version();
   }
 
-  /** Asks a running loop to write a checkpoint after the current step and return. */
-  public void stop() {
-    stopping.set(true);
+  /**
+   * Asks a running loop to write a checkpoint after the current step and return; one that is not
+   * running yet takes no step.
+   *
+   * @param why what is told of it, such as SIGTERM
+   */
+  public void stop(String why) {
+    stopping.compareAndSet(null, why);
   }
 
   /** Steps taken so far. */
@@ -145,7 +148,7 @@ public final class Trainer implements AutoCloseable {
     long first = state.step();
     listener.started(first, recipe.steps());
     boolean behind =
-        session.validation != null && isDue() && Metrics.lackValidation(recipe.out(), first);
+        session.validation != null && isMeasured() && Metrics.lackValidation(recipe.out(), first);
     if (first >= recipe.steps() && !behind) {
       return;
     }
@@ -154,27 +157,39 @@ public final class Trainer implements AutoCloseable {
       if (behind) {
         catchUp(metrics, board);
       }
-      while (state.step() < recipe.steps()) {
-        if (step(metrics, board) && state.step() < recipe.steps()) {
-          listener.note("stopped after step " + state.step() + "; the same command goes on");
-          return;
-        }
+      boolean stop = stopping.get() != null;
+      while (!stop && state.step() < recipe.steps()) {
+        stop = step(metrics, board);
+      }
+      if (state.step() < recipe.steps()) {
+        listener.note(
+            "stopped after %d of %d steps (%s); the same command goes on from there"
+                .formatted(state.step(), recipe.steps(), stopping.get()));
       }
     }
   }
 
-  /** Whether the step just taken, none at the start, is one that is validated and kept. */
-  private boolean isDue() {
-    return state.step() > 0
-        && (state.step() == recipe.steps() || state.step() % recipe.checkpoint().every() == 0);
+  /** Whether the state after the step just taken is kept. */
+  private boolean isKept() {
+    return isDue(recipe.checkpoint().every());
+  }
+
+  /** Whether the loss on the validation rows is measured after the step just taken. */
+  private boolean isMeasured() {
+    var held = recipe.data().validation();
+    return held != null && isDue(held.every());
+  }
+
+  private boolean isDue(int every) {
+    return state.step() > 0 && (state.step() == recipe.steps() || state.step() % every == 0);
   }
 
   /** Takes a step with all that belongs to it; returns whether it was asked to be the last. */
   private boolean step(Metrics metrics, TensorBoard board) {
-    var report = takeStep();
+    var report = take();
     List<LossOverDepth.Row> validation;
     try {
-      validation = isDue() ? validate() : List.of();
+      validation = isMeasured() ? validate() : List.of();
     } catch (RuntimeException | Error e) {
       try { // What failed is the measurement: the steps until here are kept.
         metrics.write(report, List.of());
@@ -184,15 +199,38 @@ public final class Trainer implements AutoCloseable {
       }
       throw e;
     }
-    boolean stop = stopping.get();
+    boolean stop = stopping.get() != null;
     metrics.write(report, validation);
     board.scalars(report.step(), now(), scalars(report));
     listener.step(report);
     tell(report.step(), validation, board);
-    if (isDue() || stop) { // after its line: a resume cuts the lines back to the checkpoint
+    if (isKept() || stop) { // after its line: a resume cuts the lines back to the checkpoint
       checkpoints.write(session, state, environment());
     }
     return stop;
+  }
+
+  /** A step that is not taken ends the run, and the state before it is kept. */
+  private StepReport take() {
+    try {
+      var taken = steps.take(state);
+      state = taken.state();
+      return taken.report();
+    } catch (TrainingException e) {
+      throw new TrainingException(e.getMessage() + kept(), e);
+    }
+  }
+
+  /** Writes the state before a step that is not taken, and says how to go on. */
+  private String kept() {
+    if (state.step() == 0) { // the weights that the run began with
+      return "; nothing was trained: lower the learning rate";
+    }
+    if (!checkpoints.has(state.step())) {
+      checkpoints.write(session, state, environment());
+    }
+    return "; step-%d holds the state before it: go on from there with non_finite=skip, or make it the model of a run with a lower learning rate under another out"
+        .formatted(state.step());
   }
 
   private void tell(long step, List<LossOverDepth.Row> validation, TensorBoard board) {
@@ -219,80 +257,6 @@ public final class Trainer implements AutoCloseable {
     return System.currentTimeMillis();
   }
 
-  private StepReport takeStep() {
-    long started = System.nanoTime();
-    int mean = recipe.depth().curriculum().mean(state.step());
-    int backprop = recipe.depth().backprop().most(state.step());
-    var step = session.step;
-    device.zero(session.weights.layout().all(session.gradients));
-    double loss = 0;
-    long frozen = 0;
-    long tracked = 0;
-    long counted = 0;
-    double flops = session.optimizer.flops();
-    long micro = state.micro();
-    int accumulation = recipe.accumulation();
-    for (int i = 0; i < accumulation; i++, micro++) {
-      var depth = recipe.depth().sampler().draw(mean, backprop, recipe.seed(), micro);
-      session.batches.next(tokens, targets);
-      device.write(step.tokens(), tokens);
-      device.write(step.targets(), targets);
-      step.run(depth, noiseKey(micro));
-      loss += step.loss() / accumulation;
-      counted += step.tokensCounted();
-      frozen += depth.frozen();
-      tracked += depth.tracked();
-      flops += step.flops(depth);
-    }
-    check("loss", loss);
-    double factor = recipe.schedule().factor(state.step());
-    session.optimizer.update(state.step(), factor);
-    session.working.refresh();
-    double norm = session.optimizer.gradientNorm();
-    check("gradient norm", norm);
-    double seconds = (System.nanoTime() - started) / 1e9;
-    var before = state;
-    state =
-        new RunState(
-            before.step() + 1,
-            micro,
-            before.tokens() + counted,
-            before.flops() + flops,
-            session.batches.cursor());
-    return new StepReport(
-        before.step(),
-        recipe.steps(),
-        loss,
-        norm,
-        factor * peak(recipe.optimizer()),
-        mean,
-        (double) frozen / accumulation,
-        (double) tracked / accumulation,
-        state.tokens(),
-        counted / seconds,
-        state.flops());
-  }
-
-  /** The noise of each micro-batch is a pure function of the seed and its number. */
-  private long noiseKey(long micro) {
-    return recipe.seed() * 0x9E3779B97F4A7C15L + micro;
-  }
-
-  private static double peak(OptimizerConfig config) {
-    return switch (config) {
-      case OptimizerConfig.MuonConfig muon -> muon.lr();
-      case OptimizerConfig.AdamWConfig adam -> adam.lr();
-    };
-  }
-
-  private void check(String what, double value) {
-    if (!Double.isFinite(value)) {
-      throw new TrainingException(
-          "step %d: %s is %s; the newest checkpoint is whole: lower the learning rate and resume under another out"
-              .formatted(state.step(), what, value));
-    }
-  }
-
   /** Loss on the validation rows over depth; none where there are no rows or the run is to stop. */
   private List<LossOverDepth.Row> validate() {
     var rows = session.validation;
@@ -305,7 +269,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void goOn() {
-    if (stopping.get()) {
+    if (stopping.get() != null) {
       throw new Stopped();
     }
   }
@@ -317,6 +281,9 @@ public final class Trainer implements AutoCloseable {
     values.put("lr", r.lr());
     values.put("mean_recurrence", (double) r.meanRecurrence());
     values.put("tokens_per_second", r.tokensPerSecond());
+    if (r.skipped() > 0) {
+      values.put("skipped", (double) r.skipped());
+    }
     return values;
   }
 

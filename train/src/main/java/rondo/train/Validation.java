@@ -38,16 +38,17 @@ final class Validation {
    */
   static @Nullable Validation of(Recipe recipe, int vocabulary, Optional<Tokenizer> tokenizer) {
     var data = recipe.data();
-    var part = data.validation();
-    if (part == null) {
+    var held = data.validation();
+    if (held == null) {
       return null;
     }
+    var part = held.part();
     var source = DocumentSource.of(part.path(), part.text());
     var packing =
         Packing.evaluation(data.sequenceLength(), vocabulary, tokenizer).with(data.chat());
     long most = MOST_BYTES / Integer.BYTES / (data.sequenceLength() + 1);
-    var rows = RowTable.read(source, packing, Math.min(most, data.validationRows()));
-    if (rows.size() == most && most < data.validationRows()) {
+    var rows = RowTable.read(source, packing, Math.min(most, held.rows()));
+    if (rows.size() == most && most < held.rows()) {
       throw new DataException(
           source.name()
               + ": more than 2 GiB of validation rows: set data.validation.rows to at most "
@@ -55,10 +56,10 @@ final class Validation {
     }
     var settings =
         new LossOverDepth.Settings(
-            depths(recipe),
+            held.recurrences().isEmpty() ? powers(recipe) : held.recurrences(),
             recipe.micro(),
             data.sequenceLength(),
-            data.validationRows(),
+            held.rows(),
             recipe.depth().randomState(),
             recipe.seed(),
             recipe.activations());
@@ -66,7 +67,7 @@ final class Validation {
   }
 
   /** 1, 2, 4 … up to the mean recurrence. */
-  private static List<Integer> depths(Recipe recipe) {
+  private static List<Integer> powers(Recipe recipe) {
     var depths = new ArrayList<Integer>();
     for (int r = 1; r <= recipe.depth().curriculum().peak(); r *= 2) {
       depths.add(r);

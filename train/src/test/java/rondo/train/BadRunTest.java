@@ -1,5 +1,6 @@
 package rondo.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -13,6 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import rondo.engine.device.Devices;
 
 /** Bad input to a run: one line that says what, where and what was expected. */
@@ -137,24 +140,33 @@ class BadRunTest {
     };
   }
 
-  /** A file larger than the limit is a write that fails, as on a full disk. */
-  @Test
-  void aFullDiskInTheMiddleOfACheckpointLeavesThePreviousOneWhole() throws Exception {
-    var run = new TinyRun(folder);
-    try (var device = Devices.open("plain", 1)) {
-      assertThrows(IllegalStateException.class, () -> run.run(device, List.of(), endingAfter(7)));
+  /**
+   * A file larger than the limit is a write that fails, as on a full disk: that of the weights, or,
+   * with moments larger than them, that of the moments.
+   */
+  @ParameterizedTest
+  @CsvSource({"20, model.safetensors, muon", "100, optimizer.safetensors, adamw"})
+  void aFullDiskInTheMiddleOfACheckpointLosesNothing(int limit, String file, String optimizer)
+      throws Exception {
+    var run = new TinyRun(folder.resolve("full"));
+    var whole = new TinyRun(folder.resolve("whole"));
+    var chosen = List.of("optimizer={name: %s, lr: 0.003}".formatted(optimizer));
+    try (var device = Devices.open("auto", 1)) {
+      whole.run(device, chosen, Listener.none());
+      assertThrows(IllegalStateException.class, () -> run.run(device, chosen, endingAfter(7)));
     }
-    var process = ForkedRun.start(run.recipe, "ulimit -f 20");
+    var process = ForkedRun.start(run.recipe, "ulimit -f " + limit, chosen.getFirst());
     var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(ForkedRun.NOT_WRITTEN, process.waitFor(), output);
-    assertTrue(output.contains("step-7: cannot be written"), output);
-    assertTrue(output.contains("step-7/model.safetensors: cannot write "), output);
+    assertEquals(1, output.lines().filter(line -> !line.startsWith("goes on")).count(), output);
+    assertTrue(output.contains("step-7: cannot be written (older checkpoints are as"), output);
+    assertTrue(output.contains("step-7/" + file + ": cannot write "), output);
     assertTrue(!output.contains(".tmp"), output);
     var started = new ArrayList<Long>();
-    try (var device = Devices.open("plain", 1)) {
+    try (var device = Devices.open("auto", 1)) {
       run.run(
           device,
-          List.of(),
+          chosen,
           new Listener() {
             @Override
             public void note(String line) {}
@@ -169,6 +181,11 @@ class BadRunTest {
           });
     }
     assertEquals(List.of(6L), started, "the checkpoint from before the disk was full");
+    var expected = TinyRun.weights(whole.out());
+    var weights = TinyRun.weights(run.out());
+    for (int i = 0; i < expected.size(); i++) {
+      assertArrayEquals(expected.get(i), weights.get(i));
+    }
     try (var left = Files.list(run.out())) {
       assertEquals(0, left.filter(p -> p.getFileName().toString().endsWith(".tmp")).count());
     }

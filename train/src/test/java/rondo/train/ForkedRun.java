@@ -7,7 +7,10 @@ import java.util.List;
 import rondo.engine.device.Devices;
 import rondo.nn.checkpoint.WriteException;
 
-/** A run in a process of its own, with a checkpoint after every step, to be hindered or killed. */
+/**
+ * A run in a process of its own, with a checkpoint after every step unless told otherwise, to be
+ * hindered or killed.
+ */
 final class ForkedRun {
   /** The exit code of a run whose checkpoint cannot be written. */
   static final int NOT_WRITTEN = 3;
@@ -41,8 +44,8 @@ final class ForkedRun {
   }
 
   public static void main(String[] arguments) {
-    var overrides = new ArrayList<>(List.of(arguments).subList(1, arguments.length));
-    overrides.add("checkpoint.every=1");
+    var overrides = new ArrayList<>(List.of("checkpoint.every=1"));
+    overrides.addAll(List.of(arguments).subList(1, arguments.length));
     try (var device = Devices.open("auto", 1)) {
       var recipe = Recipe.read(Path.of(arguments[0]), overrides);
       try (var trainer = new Trainer(recipe, device, Listener.none())) {

@@ -21,6 +21,8 @@ import tools.jackson.databind.ObjectMapper;
 class KillTest {
   private static final int WANTED = 2;
   private static final int ROUNDS = 12;
+  private static final int KILLS = 20;
+  private static final int MANY_STEPS = 120;
 
   @TempDir Path folder;
 
@@ -74,6 +76,83 @@ class KillTest {
     }
     System.out.println(caught + " of the kills met a checkpoint");
     assertEquals(WANTED, caught, "kills that met a checkpoint; seed " + seed);
+  }
+
+  /** Everywhere: while it starts, reads, steps, writes lines, checkpoints, measures or prunes. */
+  @Test
+  void aRunKilledTwentyTimesGivesTheBitsOfOneNeverKilled() throws Exception {
+    var more = List.of("steps=" + MANY_STEPS, "checkpoint={every: 2, keep: 2}");
+    var whole = validated(folder.resolve("whole"));
+    try (var device = Devices.open("auto", 1)) {
+      whole.run(device, more, Listener.none());
+    }
+    long seed = System.nanoTime();
+    System.out.println("seed " + seed);
+    var random = new SplittableRandom(seed);
+    var run = validated(folder.resolve("killed"));
+    int met = 0;
+    for (int kill = 0; kill < KILLS; kill++) {
+      long before = lines(run);
+      // Every fourth while it starts or resumes, the others some steps on.
+      boolean starting = kill % 4 == 3;
+      long target = before + 1 + random.nextInt(3);
+      long micros = random.nextInt(starting ? 1_000_000 : 20_000);
+      var process = ForkedRun.start(run.recipe, ":", more.toArray(new String[0]));
+      try {
+        while (!starting && process.isAlive() && lines(run) < target) {
+          TimeUnit.MILLISECONDS.sleep(1);
+        }
+        TimeUnit.MICROSECONDS.sleep(micros);
+        met += process.isAlive() ? 1 : 0;
+      } finally {
+        process.destroyForcibly().waitFor();
+      }
+      assertTrue(
+          lines(run) < MANY_STEPS, "the run ended before kill " + kill + "; seed " + seed);
+    }
+    System.out.println(met + " kills; " + lines(run) + " of " + MANY_STEPS + " lines by then");
+    assertEquals(KILLS, met, "seed " + seed);
+    try (var device = Devices.open("auto", 1)) {
+      run.run(device, more, Listener.none());
+    }
+    assertEquals(comparable(whole), comparable(run), "seed " + seed);
+    for (var name : List.of("model.safetensors", "optimizer.safetensors", "config.json")) {
+      var last = Path.of("step-" + MANY_STEPS, name);
+      assertArrayEquals(
+          Files.readAllBytes(whole.out().resolve(last)),
+          Files.readAllBytes(run.out().resolve(last)),
+          name + ", seed " + seed);
+    }
+  }
+
+  private static TinyRun validated(Path folder) throws IOException {
+    var run = new TinyRun(folder);
+    var held = Files.writeString(folder.resolve("held.jsonl"), TinyRun.rows(3, 9, 23, 6));
+    Files.writeString(
+        run.recipe,
+        Files.readString(run.recipe)
+            .replace(
+                "  sequence_length: 8",
+                "  sequence_length: 8\n  validation: {path: %s, every: 3, recurrences: [1, 3, 6]}"
+                    .formatted(held)));
+    return run;
+  }
+
+  private static long lines(TinyRun run) throws IOException {
+    var file = run.out().resolve("metrics.jsonl");
+    if (!Files.exists(file)) {
+      return 0;
+    }
+    try (var lines = Files.lines(file)) {
+      return lines.count();
+    }
+  }
+
+  /** The lines of a run, all but their speed. */
+  private static List<String> comparable(TinyRun run) throws IOException {
+    return Files.readAllLines(run.out().resolve("metrics.jsonl")).stream()
+        .map(line -> line.replaceAll("\"tokens_per_second\":[^,]*,", ""))
+        .toList();
   }
 
   private static void assertSame(TinyRun whole, TinyRun run, String when) throws IOException {

@@ -366,7 +366,7 @@ class ResumeTest {
             @Override
             public void step(StepReport report) {
               if (report.step() == stop - 2) {
-                trainers.getFirst().stop();
+                trainers.getFirst().stop("test");
               }
             }
           };
@@ -432,7 +432,7 @@ class ResumeTest {
             @Override
             public void step(StepReport report) {
               if (report.step() == 3) {
-                trainers.getFirst().stop();
+                trainers.getFirst().stop("test");
               }
             }
           };

@@ -44,7 +44,7 @@ final class TrainFigures implements AutoCloseable {
     gradients = device.allocate("gradients", layout.bytes());
     moments = device.allocate("optimizer", update.stateBytes());
     state = device.allocate("state", plan.stateBytes());
-    long most = Math.max(plan.workspaceBytes(), update.program().workspaceBytes());
+    long most = Math.max(plan.workspaceBytes(), update.workspaceBytes());
     workspace = device.allocate("workspace", most);
     step = new DepthStep(device, plan, working, gradients, state, workspace);
     optimizer =

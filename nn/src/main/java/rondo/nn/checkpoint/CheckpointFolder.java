@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -75,6 +76,14 @@ public final class CheckpointFolder implements AutoCloseable {
   /** The names of all tensors. */
   public Set<String> names() {
     return tensors.keySet();
+  }
+
+  /** The element types of all parameters; a rotary table is none. */
+  public Set<StoredType> types() {
+    return tensors.entrySet().stream()
+        .filter(e -> !e.getKey().equals("freqs_cis"))
+        .map(e -> e.getValue().type())
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   public boolean contains(String name) {

@@ -6,8 +6,13 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Writes {@code config.json} in the published layouts. */
+/**
+ * Writes {@code config.json} in the published layouts, with every key that the published code
+ * knows: for those it misses it takes its own defaults, which are Huginn's.
+ */
 public final class ConfigWriter {
+  private static final int PADDING = 4096;
+
   private ConfigWriter() {}
 
   /**
@@ -57,6 +62,14 @@ public final class ConfigWriter {
     ObjectNode json = JsonFiles.object();
     json.putArray("architectures").add("RavenForCausalLM");
     json.put("model_type", "huginn_raven");
+    ObjectNode classes = json.putObject("auto_map");
+    classes.put("AutoConfig", "raven_config_minimal.RavenConfig");
+    classes.put("AutoModelForCausalLM", "raven_modeling_minimal.RavenForCausalLM");
+    json.put("architecture_class_name", "RecurrentGPT");
+    json.put("block_class_name", "SandwichBlock"); // published retrofits say so too
+    json.put("norm_class_name", "RMSNorm_llama");
+    json.put("mlp_class_name", "GatedMLP");
+    json.put("nonlin_name", "SiLU");
     json.put("n_embd", block.width());
     json.put("n_heads", block.heads());
     json.put("num_attention_heads", block.heads());
@@ -69,10 +82,10 @@ public final class ConfigWriter {
     json.put("n_layers_in_coda", config.coda());
     json.put("vocab_size", config.vocabulary());
     json.put("padded_vocab_size", config.vocabulary());
+    json.put("padding_multiple", PADDING);
     json.put("norm_eps", block.eps());
     if (huginn) {
       json.put("rope_base", block.rope().theta());
-      json.put("block_class_name", "SandwichBlock");
     } else {
       json.put("rope_theta", block.rope().theta());
       putScaling(json, block.rope().scaling());
@@ -83,8 +96,15 @@ public final class ConfigWriter {
     json.put("bias", false);
     json.put("injection_type", "linear");
     json.put("state_init", "like-init");
+    json.put("init_strategy", "takase");
+    json.put("init_orthogonal", false);
     json.put("mean_recurrence", config.meanRecurrence());
+    json.put("sampling_scheme", "poisson-lognormal-filling");
     json.put("mean_backprop_depth", config.backpropDepth());
+    json.put("effective_expected_depth", config.effectiveDepth());
+    json.put("activation_checkpoint_impl", "per-iteration");
+    json.put("test_time_noise", 0);
+    json.put("test_time_noise_type", "fixed");
     json.put("block_size", config.maxPositions());
     json.put("max_position_embeddings", config.maxPositions());
     ObjectNode init = json.putObject("init_values");
@@ -99,7 +119,10 @@ public final class ConfigWriter {
 
   private static void putCommon(ObjectNode json, ModelConfig config) {
     json.put("torch_dtype", config.dtype());
-    TokenIds tokens = config.tokens();
+    putTokens(json, config.tokens());
+  }
+
+  static void putTokens(ObjectNode json, TokenIds tokens) {
     json.put("bos_token_id", tokens.bos());
     switch (tokens.eos().size()) {
       case 0 -> json.putNull("eos_token_id");

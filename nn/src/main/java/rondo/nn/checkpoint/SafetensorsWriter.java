@@ -51,7 +51,7 @@ public final class SafetensorsWriter {
     AtomicFiles.write(file, bytes, channel -> writeAll(channel, header, ordered));
   }
 
-  private static byte[] header(List<TensorToWrite> tensors, Map<String, String> metadata) {
+  static byte[] header(List<TensorToWrite> tensors, Map<String, String> metadata) {
     ObjectNode root = JSON.createObjectNode();
     if (!metadata.isEmpty()) {
       ObjectNode node = root.putObject("__metadata__");

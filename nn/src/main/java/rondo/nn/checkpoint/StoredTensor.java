@@ -115,7 +115,8 @@ public final class StoredTensor {
     return name + " " + type + " " + shapeText();
   }
 
-  private void copyElements(long from, long count, MemorySegment floats, long firstElement) {
+  /** As {@link #copyTo}, of {@code count} elements from {@code from} on, row-major. */
+  public void copyElements(long from, long count, MemorySegment floats, long firstElement) {
     if (!Conversions.isFloat(type)) {
       throw new CheckpointException(
           file, "tensor '%s' is %s; expected F32, BF16, F16 or F64".formatted(name, type));

@@ -74,7 +74,7 @@ public final class DepthStudy {
     var plan = plan(config);
     var layout = weights.layout();
     var update = Optimizer.plan(layout, config.optimizer(), config.clip());
-    long workspaceBytes = Math.max(plan.workspaceBytes(), update.program().workspaceBytes());
+    long workspaceBytes = Math.max(plan.workspaceBytes(), update.workspaceBytes());
     var losses = new ArrayList<Progress>();
     try (var working = new WorkingWeights(weights, DType.F32);
         var gradients = device.allocate("gradients", layout.bytes());
