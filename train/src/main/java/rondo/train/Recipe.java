@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import rondo.data.rows.Chat;
 import rondo.engine.graph.DType;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
@@ -61,18 +62,30 @@ public record Recipe(
    */
   public record Part(Path path, double weight, Optional<String> text) {}
 
+  /** In which order the rows of a part come. */
+  public enum Shuffle {
+    /** Any row of the part after any other, another order each pass. */
+    ROWS,
+    /** Rows mixed within windows from anywhere in packed shards, another order each pass. */
+    SHARDS,
+    /** As they lie in the files. */
+    NONE
+  }
+
   /**
    * What is trained on.
    *
    * @param validation what the loss is measured on, or null
    * @param tokenizer folder of the tokenizer, where it is not the model's
+   * @param chat how conversations are written out, where there are some
    */
   public record Data(
       List<Part> train,
       @Nullable Held validation,
       int sequenceLength,
-      boolean shuffle,
-      @Nullable Path tokenizer) {}
+      Shuffle shuffle,
+      @Nullable Path tokenizer,
+      Optional<Chat> chat) {}
 
   /**
    * What the loss is measured on.

@@ -58,6 +58,7 @@ public final class Trainer implements AutoCloseable {
       steps = new StepRunner(session, listener::note);
       state = RunState.first(session.batches.cursor());
       newest.ifPresent(this::resume);
+      session.notes.forEach(listener::note);
       session.weights.notes().forEach(listener::note);
     } catch (RuntimeException | Error e) {
       owned.close();
