@@ -165,7 +165,7 @@ final class Download {
       }
       return write(body, file, status == 206 ? from : 0, remote.size, done);
     } catch (UncheckedIOException e) { // of reading; a failure to write is none of the network
-      return http.reason(e.getCause());
+      return http.reason(java.util.Objects.requireNonNull(e.getCause()));
     }
   }
 
