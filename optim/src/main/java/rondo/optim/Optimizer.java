@@ -45,7 +45,7 @@ public final class Optimizer {
     var bindings = new LinkedHashMap<Tensor, Buffer>();
     clip = state.next(plan.clip.type());
     bindings.put(plan.clip, clip);
-    var runs = plan.trained().runs(gradients);
+    var runs = plan.trained.runs(gradients);
     for (int i = 0; i < runs.size(); i++) {
       bindings.put(plan.gradients.get(i), runs.get(i));
     }

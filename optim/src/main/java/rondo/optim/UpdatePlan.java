@@ -16,7 +16,8 @@ import rondo.engine.weights.ParameterLayout;
 
 /** The programs of an update and the memory they need, known before anything is allocated. */
 public final class UpdatePlan {
-  private final ParameterLayout trained;
+  final ParameterLayout all;
+  final ParameterLayout trained;
   final List<Tensor> gradients = new ArrayList<>();
   final Tensor clip;
   final List<Control> controls = new ArrayList<>();
@@ -38,6 +39,7 @@ public final class UpdatePlan {
       OptimizerConfig config,
       Function<Parameter, ParameterGroup> groups,
       double maxNorm) {
+    this.all = all;
     this.trained = trained;
     var graph = new Graph();
     clip = graph.add(new ClipFactor(squares(graph), (float) maxNorm));
@@ -89,11 +91,6 @@ public final class UpdatePlan {
     var control = Control.trace(graph, run.optimizer(), run.group());
     controls.add(control);
     return control;
-  }
-
-  /** What is updated, as its gradients lie. */
-  public ParameterLayout trained() {
-    return trained;
   }
 
   /** Makes the norm of the gradients and the factor that clips them. */

@@ -135,7 +135,8 @@ class ParameterGroupTest {
     assertEquals(2, UpdatePlan.of(layout, MUON, 1).pieces.size(), "the stack and the rest");
     var slow = new ParameterGroup(0.5, OptionalDouble.empty(), false);
     var cut =
-        new UpdatePlan(layout, layout, MUON, p -> p.equals(a) ? slow : ParameterGroup.PLAIN, 1).pieces;
+        new UpdatePlan(layout, layout, MUON, p -> p.equals(a) ? slow : ParameterGroup.PLAIN, 1)
+            .pieces;
     assertEquals(3, cut.size());
     assertEquals(List.of(a), cut.getFirst().run().parameters());
     assertEquals(List.of(b, c), cut.get(1).run().parameters());

@@ -30,8 +30,10 @@ import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.depth.DepthStep;
 import rondo.nn.depth.FixedStep;
+import rondo.nn.depth.Objective;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 
 /** Everything a run holds in memory, sized before the first step and freed together. */
 final class Session implements AutoCloseable {
@@ -88,21 +90,24 @@ final class Session implements AutoCloseable {
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
       average = average(weights);
-      var update = StepPlans.update(recipe, weights.model());
-      trained = update.trained();
+      var layout = weights.layout();
+      var policy = recipe.updates();
+      trained = policy.trained(weights.model());
       gradients = allocate("gradients", trained.bytes());
+      var update =
+          new UpdatePlan(layout, trained, recipe.optimizer(), policy::groupOf, recipe.clip());
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
       Region workspace;
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = StepPlans.fixed(recipe, m);
+          var plan = StepPlans.fixed(recipe, m, trained);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new FixedStep(device, plan, working, gradients, state, workspace);
         }
         case RecurrentModel m -> {
-          var plan = StepPlans.depth(recipe, m);
+          var plan = StepPlans.depth(recipe, m, trained);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new DepthStep(device, plan, working, gradients, state, workspace);
