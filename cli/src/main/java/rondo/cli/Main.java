@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       LossCommand.class,
       LogitsCommand.class,
+      PlotCommand.class,
       ExportCommand.class,
       QuickstartCommand.class,
       StudyCommand.class,
