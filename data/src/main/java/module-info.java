@@ -5,6 +5,7 @@ module rondo.data {
   requires java.net.http;
   requires java.sql;
   requires tools.jackson.databind;
+  requires static duckdb.jdbc;
 
   exports rondo.data;
   exports rondo.data.hub;

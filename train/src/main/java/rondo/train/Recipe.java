@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import rondo.data.rows.Chat;
 import rondo.engine.graph.DType;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
@@ -22,8 +23,11 @@ import rondo.optim.Schedule;
  * @param preset published shape to start from at random, or null
  * @param randomInit whether weights start at random instead of being read
  * @param out folder of checkpoints and metrics
+ * @param micro rows of a pass, a divisor of {@code sequences}; 0 for the most that memory allows
+ * @param memory bytes that the run may take, where {@code micro} is 0; 0 for what the device has
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
+ * @param ema of the weights, or null
  * @param nonFinite what happens to a step whose loss or gradient is infinite or no number
  * @param values everything as written, flat, for comparison at a resume
  */
@@ -35,6 +39,7 @@ public record Recipe(
     Data data,
     int sequences,
     int micro,
+    long memory,
     int steps,
     DepthPolicy depth,
     OptimizerConfig optimizer,
@@ -42,6 +47,7 @@ public record Recipe(
     double clip,
     DType activations,
     CheckpointPolicy checkpoint,
+    @Nullable Averaging ema,
     NonFinite nonFinite,
     long seed,
     Map<String, String> values) {
@@ -53,18 +59,30 @@ public record Recipe(
    */
   public record Part(Path path, double weight, Optional<String> text) {}
 
+  /** In which order the rows of a part come. */
+  public enum Shuffle {
+    /** Any row of the part after any other, another order each pass. */
+    ROWS,
+    /** Rows mixed within windows from anywhere in packed shards, another order each pass. */
+    SHARDS,
+    /** As they lie in the files. */
+    NONE
+  }
+
   /**
    * What is trained on.
    *
    * @param validation what the loss is measured on, or null
    * @param tokenizer folder of the tokenizer, where it is not the model's
+   * @param chat how conversations are written out, where there are some
    */
   public record Data(
       List<Part> train,
       @Nullable Held validation,
       int sequenceLength,
-      boolean shuffle,
-      @Nullable Path tokenizer) {}
+      Shuffle shuffle,
+      @Nullable Path tokenizer,
+      Optional<Chat> chat) {}
 
   /**
    * What the loss is measured on.
@@ -78,6 +96,14 @@ public record Recipe(
       recurrences = List.copyOf(recurrences);
     }
   }
+
+  /**
+   * An exponential moving average of the weights.
+   *
+   * @param decay how much of the average stays each time
+   * @param every steps between the weights that it takes in
+   */
+  public record Averaging(double decay, int every) {}
 
   /** What happens to a step whose loss or gradient is infinite or no number. */
   public enum NonFinite {
@@ -107,6 +133,30 @@ public record Recipe(
    * @param keep newest ones that are kept
    */
   public record CheckpointPolicy(int every, int keep) {}
+
+  /** The same with the rows of a pass chosen; the values stay as they were written. */
+  public Recipe withMicro(int chosen) {
+    return new Recipe(
+        model,
+        preset,
+        randomInit,
+        out,
+        data,
+        sequences,
+        chosen,
+        memory,
+        steps,
+        depth,
+        optimizer,
+        schedule,
+        clip,
+        activations,
+        checkpoint,
+        ema,
+        nonFinite,
+        seed,
+        values);
+  }
 
   /** Sequences of one optimiser step over sequences of one pass. */
   public int accumulation() {

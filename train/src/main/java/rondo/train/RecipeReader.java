@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import rondo.data.rows.Chat;
+import rondo.data.rows.ChatTemplate;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
 import rondo.optim.BackpropSchedule;
@@ -35,8 +37,9 @@ final class RecipeReader {
     int steps = root.count("steps");
     var batch = root.section("batch");
     int sequences = batch.count("sequences");
-    int micro = batch.count("micro", sequences);
-    if (sequences % micro != 0) {
+    boolean auto = "auto".equals(batch.get("micro"));
+    int micro = auto ? 0 : batch.count("micro", sequences);
+    if (!auto && sequences % micro != 0) {
       throw batch.wrong("micro", micro, "a divisor of the " + sequences + " sequences");
     }
     batch.end();
@@ -58,6 +61,7 @@ final class RecipeReader {
             data(root.section("data"), policy.every()),
             sequences,
             micro,
+            root.bytes("memory"),
             steps,
             depth(root.section("depth"), steps),
             optimizer(root.section("optimizer")),
@@ -65,6 +69,7 @@ final class RecipeReader {
             root.notNegative("clip", 1),
             activations,
             policy,
+            averaging(root.section("ema"), root.has("ema")),
             nonFinite,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
@@ -90,10 +95,29 @@ final class RecipeReader {
             parts,
             validation,
             s.count("sequence_length"),
-            s.flag("shuffle", true),
-            path(s, "tokenizer"));
+            switch (s.word("shuffle", "true", "true", "false", "shards")) {
+              case "true" -> Recipe.Shuffle.ROWS;
+              case "shards" -> Recipe.Shuffle.SHARDS;
+              default -> Recipe.Shuffle.NONE;
+            },
+            path(s, "tokenizer"),
+            s.has("chat") ? Optional.of(chat(s.section("chat"))) : Optional.empty());
     s.end();
     return data;
+  }
+
+  private static Recipe.@Nullable Averaging averaging(Section s, boolean wanted) {
+    double decay = s.fraction("decay", 0.999);
+    int every = s.count("every", 1);
+    s.end();
+    return wanted ? new Recipe.Averaging(decay, every) : null;
+  }
+
+  private static Chat chat(Section s) {
+    var word = s.word("template", "huginn", "huginn", "llama3", "chatml");
+    var system = s.has("system") ? Optional.of(s.text("system")) : Optional.<String>empty();
+    s.end();
+    return new Chat(ChatTemplate.named(word).orElseThrow(), system);
   }
 
   private static @Nullable Path path(Section s, String key) {

@@ -3,19 +3,12 @@ package rondo.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import rondo.data.DocumentSource;
-import rondo.data.rows.BatchShape;
-import rondo.data.rows.Batches;
-import rondo.data.rows.Mixture;
-import rondo.data.rows.Packing;
-import rondo.data.rows.RowCycle;
-import rondo.data.rows.RowTable;
+import rondo.data.rows.ReadyBatches;
 import rondo.data.tokenizer.Tokenizer;
 import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
@@ -34,9 +27,7 @@ import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
-import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
-import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.FixedStep;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
@@ -52,13 +43,17 @@ final class Session implements AutoCloseable {
 
   final Weights weights;
   final WorkingWeights working;
+  final @Nullable AveragedWeights average;
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
-  final Batches batches;
+  final ReadyBatches batches;
 
   /** The {@link Fingerprint} of each part of the training data. */
-  final List<String> fingerprints = new ArrayList<>();
+  final List<String> fingerprints;
+
+  /** What there is to remark about the data. */
+  final List<String> notes;
 
   final @Nullable Validation validation;
   private final Owned owned = new Owned();
@@ -77,42 +72,32 @@ final class Session implements AutoCloseable {
       tokenizer = folder == null ? Optional.empty() : Optional.of(Tokenizers.load(folder));
       companions = tokenizer.map(Tokenizers::files).orElseGet(() -> companions(recipe));
       // Data first: what is wrong with it should be told before anything large is allocated.
-      batches = batches(config);
+      var data = TrainingData.open(recipe, config.vocabulary(), tokenizer);
+      batches = data.batches();
+      fingerprints = data.fingerprints();
+      notes = data.notes();
       owned.add(batches::close);
       validation = Validation.of(recipe, config.vocabulary(), tokenizer);
       weights = weights(config);
       owned.add(weights::close);
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
+      average = average(weights);
       var layout = weights.layout();
       gradients = allocate("gradients", layout.bytes());
       var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
-      int time = recipe.data().sequenceLength();
-      float scale = 1f / recipe.accumulation();
       Region workspace;
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = new FixedPlan(m, recipe.micro(), time, scale, recipe.activations());
+          var plan = StepPlans.fixed(recipe, m);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new FixedStep(device, plan, working, gradients, state, workspace);
         }
         case RecurrentModel m -> {
-          var depth = recipe.depth();
-          int tracked =
-              depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
-          var plan =
-              new DepthPlan(
-                  m,
-                  recipe.micro(),
-                  time,
-                  tracked,
-                  depth.keep(),
-                  depth.randomState(),
-                  scale,
-                  recipe.activations());
+          var plan = StepPlans.depth(recipe, m);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new DepthStep(device, plan, working, gradients, state, workspace);
@@ -134,13 +119,24 @@ final class Session implements AutoCloseable {
     }
   }
 
+  private @Nullable AveragedWeights average(Weights of) {
+    var averaging = recipe.ema();
+    if (averaging == null) {
+      return null;
+    }
+    var made = new AveragedWeights(of, averaging);
+    owned.add(made::close);
+    return made;
+  }
+
   private Region allocate(String name, long bytes) {
     var region = device.allocate(name, bytes);
     owned.add(region::close);
     return region;
   }
 
-  private static ModelConfig config(Recipe recipe) {
+  /** The shape of the model that a recipe trains. */
+  static ModelConfig config(Recipe recipe) {
     ModelConfig config;
     if (recipe.preset() != null) {
       config = Published.named(recipe.preset()).config();
@@ -216,29 +212,6 @@ final class Session implements AutoCloseable {
       return fresh;
     }
     return WeightFiles.load(model(recipe), config, device);
-  }
-
-  private Batches batches(ModelConfig config) {
-    var data = recipe.data();
-    var packing = Packing.training(data.sequenceLength(), config.vocabulary(), tokenizer);
-    var parts =
-        data.train().stream()
-            .map(p -> {
-              var source = DocumentSource.of(p.path(), p.text());
-              RowCycle rows;
-              if (data.shuffle()) {
-                var table = RowTable.read(source, packing);
-                fingerprints.add(Fingerprint.of(table));
-                rows = RowCycle.shuffled(table, source.name(), recipe.seed());
-              } else { // of any size: known by its first row
-                fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
-                rows = RowCycle.streaming(source, packing);
-              }
-              return new Mixture.Part(rows, p.weight());
-            })
-            .toList();
-    return new Batches(
-        new Mixture(parts, recipe.seed()), new BatchShape(recipe.micro(), data.sequenceLength()));
   }
 
   @Override
