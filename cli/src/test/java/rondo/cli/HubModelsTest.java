@@ -1,6 +1,7 @@
 package rondo.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static rondo.cli.Called.rondo;
 
@@ -96,6 +97,14 @@ class HubModelsTest {
     var data = TinyModels.data(folder.resolve("rows.jsonl"), 12, 9);
     var hub = serve(model);
     try {
+      var plan = run(hub, "plan", "--model", "org/base", "--json");
+      plan.only(0);
+      assertEquals(
+          rondo("plan", "--model", model, "--json").json().path("parameters"),
+          JsonMapper.shared().readTree(plan.out()).path("parameters"));
+      var snapshot = folder.resolve("home/hub/models--org--base/snapshots").resolve(COMMIT);
+      assertTrue(Files.exists(snapshot.resolve("config.json")));
+      assertFalse(Files.exists(snapshot.resolve("model.safetensors")), "no weights are needed");
       var loss = run(hub, "loss", "--model", "hf:org/base", "--data", data, "--json");
       loss.only(0);
       var expected = rondo("loss", "--model", model, "--data", data, "--json").json();

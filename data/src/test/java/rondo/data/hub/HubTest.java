@@ -342,6 +342,20 @@ class HubTest {
   }
 
   @Test
+  void aDescriptionHasNoWeights() throws IOException {
+    try (var hub = new Hub(fake.settings(cache, Map.of()))) {
+      var folder = hub.description(NAME, notes::add);
+      assertEquals(Set.of("config.json", "tokenizer.json"), names(folder));
+    }
+    assertEquals(0, fake.gets(WEIGHTS).size());
+    assertSays("not whole", fails(NAME, Map.of("HF_HUB_OFFLINE", "1")).getMessage());
+    try (var hub = new Hub(fake.settings(cache, Map.of("HF_HUB_OFFLINE", "1")))) {
+      assertTrue(Files.exists(hub.description(NAME, notes::add).resolve("config.json")));
+    }
+    assertWhole(get());
+  }
+
+  @Test
   void shardsAreThoseOfTheIndex() throws IOException {
     fake.files.remove(WEIGHTS);
     fake.files.put("model-00001-of-00002.safetensors", new byte[1000]);
