@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -93,7 +94,7 @@ final class PlotCommand extends Work {
   }
 
   /** The folder's name, with its parent's where another run has the same. */
-  private static String name(Path path, HashSet<String> taken) {
+  private static String name(Path path, Set<String> taken) {
     var folder = path.toAbsolutePath().normalize();
     if (folder.endsWith("metrics.jsonl") && folder.getParent() != null) {
       folder = folder.getParent();

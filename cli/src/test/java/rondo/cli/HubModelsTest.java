@@ -65,7 +65,10 @@ class HubModelsTest {
                     .map(f -> "{\"rfilename\": \"" + f.getFileName() + "\"}")
                     .collect(Collectors.joining(","));
             answer(
-                e, "{\"sha\": \"%s\", \"siblings\": [%s]}".formatted(COMMIT, siblings).getBytes());
+                e,
+                "{\"sha\": \"%s\", \"siblings\": [%s]}"
+                    .formatted(COMMIT, siblings)
+                    .getBytes(StandardCharsets.UTF_8));
           }
         });
     server.createContext(

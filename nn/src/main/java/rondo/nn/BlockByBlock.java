@@ -164,7 +164,7 @@ final class BlockByBlock implements AutoCloseable {
   }
 
   private Buffer memory(Parameter p) {
-    return weights.model() instanceof RecurrentModel recurrent && p == recurrent.adapter()
+    return weights.model() instanceof RecurrentModel recurrent && p.equals(recurrent.adapter())
         ? identity
         : weights.of(p);
   }
