@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
       PackCommand.class,
       LossCommand.class,
       LogitsCommand.class,
+      PlotCommand.class,
       ExportCommand.class,
       QuickstartCommand.class,
       StudyCommand.class,

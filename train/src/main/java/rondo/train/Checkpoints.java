@@ -27,8 +27,9 @@ import tools.jackson.databind.ObjectMapper;
 
 /**
  * Checkpoints of a run: folders {@code step-N}, each a model folder that any command reads, plus
- * moments, run state and, in a model folder {@code ema} of its own, averaged weights. One is written as {@code .step-N.tmp}, every file and the parent synced,
- * and renamed; a manifest with the size of every file, written last, says that it is whole.
+ * moments, run state and, in a model folder {@code ema} of its own, averaged weights. One is
+ * written as {@code .step-N.tmp}, every file and the parent synced, and renamed; a manifest with
+ * the size of every file, written last, says that it is whole.
  */
 public final class Checkpoints {
   private static final String PREFIX = "step-";
