@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
       LossCommand.class,
       LogitsCommand.class,
       ExportCommand.class,
+      AverageCommand.class,
       QuickstartCommand.class,
       StudyCommand.class,
       DevicesCommand.class

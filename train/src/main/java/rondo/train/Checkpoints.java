@@ -27,8 +27,9 @@ import tools.jackson.databind.ObjectMapper;
 
 /**
  * Checkpoints of a run: folders {@code step-N}, each a model folder that any command reads, plus
- * moments, run state and, in a model folder {@code ema} of its own, averaged weights. One is written as {@code .step-N.tmp}, every file and the parent synced,
- * and renamed; a manifest with the size of every file, written last, says that it is whole.
+ * moments, run state and, in a model folder {@code ema} of its own, averaged weights. One is
+ * written as {@code .step-N.tmp}, every file and the parent synced, and renamed; a manifest with
+ * the size of every file, written last, says that it is whole.
  */
 public final class Checkpoints {
   private static final String PREFIX = "step-";
@@ -54,6 +55,16 @@ public final class Checkpoints {
       return folder;
     }
     return new Checkpoints(folder).newest(line -> {}).orElse(folder);
+  }
+
+  /**
+   * All whole checkpoints of a run's folder, the oldest first; none where it is no such folder.
+   *
+   * @throws CheckpointException when it cannot be listed
+   */
+  public static List<Path> all(Path folder) {
+    return new Checkpoints(folder)
+        .newestFirst().reversed().stream().filter(at -> problem(at).isEmpty()).toList();
   }
 
   /** The newest checkpoint whose manifest holds; broken newer ones are told and passed over. */

@@ -65,7 +65,9 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** The rows of a pass, which decide a run's bits: those of before, or as many as there is room. */
+  /**
+   * The rows of a pass, which decide a run's bits: those of before, or as many as there is room.
+   */
   private Recipe sized(Recipe written, Optional<Path> newest) {
     int before = newest.map(folder -> Checkpoints.read(folder).microBatch()).orElse(0);
     if (before > 0 && written.sequences() % before == 0) {

@@ -111,8 +111,7 @@ class MicroBatchTest {
   @ValueSource(strings = {"8", "8 GB", "-1 GiB", "GiB", "0 GiB", "many"})
   void aSizeThatIsNoneIsToldInOneLine(String size) throws IOException {
     var run = new TinyRun(folder);
-    var e =
-        assertThrows(IllegalArgumentException.class, () -> recipe(run, "memory=" + size));
+    var e = assertThrows(IllegalArgumentException.class, () -> recipe(run, "memory=" + size));
     assertEquals(
         "recipe: memory: " + size + ": expected a size such as 8 GiB or 500 MiB", e.getMessage());
   }
