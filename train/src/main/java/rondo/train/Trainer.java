@@ -10,6 +10,7 @@ import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Device;
+import rondo.nn.FixedModel;
 import rondo.nn.Model;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
@@ -59,6 +60,10 @@ public final class Trainer implements AutoCloseable {
       state = RunState.first(session.batches.cursor());
       newest.ifPresent(this::resume);
       session.weights.notes().forEach(listener::note);
+      if (session.weights.model() instanceof FixedModel
+          && recipe.values().keySet().stream().anyMatch(key -> key.startsWith("depth."))) {
+        listener.note("depth: ignored: the model has a fixed depth");
+      }
     } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
