@@ -2,10 +2,13 @@
 @org.jspecify.annotations.NullMarked
 module rondo.data {
   requires static org.jspecify;
+  requires java.net.http;
   requires java.sql;
   requires tools.jackson.databind;
+  requires static duckdb.jdbc;
 
   exports rondo.data;
+  exports rondo.data.hub;
   exports rondo.data.rows;
   exports rondo.data.tokenizer;
 

@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       PlanCommand.class,
       RetrofitCommand.class,
       TrainCommand.class,
+      PackCommand.class,
       LossCommand.class,
       LogitsCommand.class,
       ExportCommand.class,

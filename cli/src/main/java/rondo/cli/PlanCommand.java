@@ -7,6 +7,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import rondo.data.hub.HubName;
 import rondo.nn.Model;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.ParameterCounts;
@@ -41,8 +42,8 @@ import rondo.train.Recipe;
 final class PlanCommand extends Work {
   @Option(
       names = "--model",
-      paramLabel = "DIR|PRESET",
-      description = "A folder, or a preset's name.")
+      paramLabel = "DIR|PRESET|NAME",
+      description = "A folder, a preset's name, " + Models.OR_NAME + ".")
   private @Nullable String model;
 
   @Option(
@@ -112,7 +113,7 @@ final class PlanCommand extends Work {
   void run(Console console) {
     checkCounts();
     var written = recipe == null ? null : recipe(recipe);
-    var subject = subject(written);
+    var subject = subject(written, console);
     var choice = written == null || written.micro() > 0 ? null : micro(written, subject, console);
     var from = written == null || choice == null ? written : written.withMicro(choice.micro());
     var counts = ParameterCounts.of(subject.config);
@@ -200,7 +201,7 @@ final class PlanCommand extends Work {
     }
   }
 
-  private Subject subject(@Nullable Recipe from) {
+  private Subject subject(@Nullable Recipe from, Console console) {
     String name = model;
     if (name == null && from != null) {
       name = from.model() == null ? from.preset() : String.valueOf(from.model());
@@ -209,8 +210,8 @@ final class PlanCommand extends Work {
       throw new IllegalArgumentException("expected --model DIR, --model PRESET or --recipe F");
     }
     var path = Path.of(name);
-    if (Files.exists(path) || name.contains("/")) {
-      var config = Models.config(Models.folder(path));
+    if (Files.exists(path) || name.contains("/") || HubName.of(path).isPresent()) {
+      var config = Models.config(Models.folder(path, console));
       return new Subject(name, config, PublishedRuns.presetOf(ParameterCounts.of(config)));
     }
     var known = Published.named(name);

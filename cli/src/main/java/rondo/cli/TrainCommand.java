@@ -86,7 +86,7 @@ final class TrainCommand extends Work {
     if (memory != null) {
       all.add("memory=" + memory);
     }
-    var recipe = Recipe.read(file, all);
+    var recipe = Recipe.read(file, all, model -> Models.folder(model, console));
     try (var device = open(console);
         var progress = new Progress(console, "step")) {
       var watcher = new Watcher(progress);

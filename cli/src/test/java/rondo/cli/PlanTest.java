@@ -169,7 +169,7 @@ class PlanTest {
   void wrongCallsAreToldInOneLine() {
     assertTrue(rondo("plan").wrong().contains("--model"));
     assertTrue(rondo("plan", "--model", "hugin").wrong().contains("'huginn'"));
-    assertTrue(rondo("plan", "--model", "no/such").wrong().contains("no such folder"));
+    assertTrue(rondo("plan", "--model", "./no/such").wrong().contains("no such folder"));
     assertTrue(rondo("plan", "--model", "huginn", "--batch", 0).wrong().contains("--batch 0"));
     assertTrue(
         rondo("plan", "--model", "huginn", "--sequence-length", 5000).wrong().contains("4096"));

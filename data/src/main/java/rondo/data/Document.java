@@ -1,8 +1,12 @@
 package rondo.data;
 
 import java.nio.file.Path;
+import java.util.List;
 
-/** One document of a data set: text, or a packed row of token ids; and where it was read. */
+/**
+ * One document of a data set: text, a packed row of token ids, or a conversation; and where it was
+ * read.
+ */
 public sealed interface Document {
 
   Location where();
@@ -29,6 +33,20 @@ public sealed interface Document {
     @Override
     public Location where() {
       return where;
+    }
+  }
+
+  /**
+   * What somebody says.
+   *
+   * @param role system, user, assistant
+   */
+  record Message(String role, String content) {}
+
+  /** Messages in their order, from a column {@code messages}. */
+  record Conversation(List<Message> messages, Location where) implements Document {
+    public Conversation {
+      messages = List.copyOf(messages);
     }
   }
 

@@ -12,6 +12,11 @@ public interface DocumentReader extends AutoCloseable {
    */
   @Nullable Document next();
 
+  /** Bytes of the source that have been read; 0 where that is not known. */
+  default long bytesRead() {
+    return 0;
+  }
+
   @Override
   void close();
 }

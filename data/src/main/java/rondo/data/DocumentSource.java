@@ -16,6 +16,11 @@ public interface DocumentSource {
     return "the documents";
   }
 
+  /** Bytes of the files, as they are on the disk; 0 where that is not known. */
+  default long bytes() {
+    return 0;
+  }
+
   /**
    * The documents of a file ({@code .txt}, {@code .jsonl}, {@code .parquet}, the first two also
    * {@code .gz}) or of the files of such names in a folder, in the order of their names.
@@ -25,8 +30,8 @@ public interface DocumentSource {
    * line of a JSON file and every row of a Parquet file is a document. Files are read as they are
    * needed, a document at a time.
    *
-   * @param textColumn the column that holds the text; by default {@code input_ids} where there is
-   *     such a column, else {@code text}
+   * @param textColumn the column that holds text, or the messages of conversations; by default
+   *     {@code input_ids} where there is such a column, else {@code text}, else {@code messages}
    * @throws DataException if there is no such file, or no file in the folder that can be read
    */
   static DocumentSource of(Path path, Optional<String> textColumn) {

@@ -10,6 +10,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +38,20 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     return path.toString();
   }
 
-  private static List<Path> files(Path path) {
+  @Override
+  public long bytes() {
+    return files(path).stream().mapToLong(FileSource::size).sum();
+  }
+
+  private static long size(Path file) {
+    try {
+      return Files.size(file);
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  static List<Path> files(Path path) {
     if (!Files.isDirectory(path)) {
       return kind(path).isEmpty() ? List.of() : List.of(path);
     }
@@ -53,7 +67,7 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
   }
 
   /** The extension that says how a file is read, without {@code .gz}; "" if none does. */
-  private static String kind(Path file) {
+  static String kind(Path file) {
     String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
     String plain = name.endsWith(".gz") ? name.substring(0, name.length() - 3) : name;
     for (String kind : List.of(".txt", ".jsonl")) {
@@ -64,19 +78,32 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     return name.endsWith(".parquet") ? ".parquet" : "";
   }
 
-  private static DocumentReader open(Path file, Optional<String> textColumn) {
-    return switch (kind(file)) {
-      case ".txt" -> new TextReader(file, bytes(file));
-      case ".jsonl" -> new JsonLinesReader(file, bytes(file), textColumn);
-      default -> new ParquetReader(file, textColumn);
-    };
+  /** A file being read, and how many of its bytes have been. */
+  private record Opened(DocumentReader documents, LongSupplier bytesRead) {}
+
+  private static Opened open(Path file, Optional<String> textColumn) {
+    if (kind(file).equals(".parquet")) {
+      DocumentReader parquet = new ParquetReader(file, textColumn);
+      return new Opened(parquet, parquet::bytesRead);
+    }
+    CountedStream raw;
+    try {
+      raw = new CountedStream(Files.newInputStream(file));
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+    InputStream bytes = bytes(file, raw);
+    DocumentReader text =
+        kind(file).equals(".txt")
+            ? new TextReader(file, bytes)
+            : new JsonLinesReader(file, bytes, textColumn);
+    return new Opened(text, raw::count);
   }
 
   // The reader that gets the stream closes it.
-  private static InputStream bytes(Path file) {
-    InputStream raw = null;
+  private static InputStream bytes(Path file, CountedStream counted) {
+    InputStream raw = new BufferedInputStream(counted, 1 << 16);
     try {
-      raw = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
       boolean zipped = file.toString().toLowerCase(Locale.ROOT).endsWith(".gz");
       return zipped ? new GZIPInputStream(raw, 1 << 16) : raw;
     } catch (IOException e) {
@@ -85,11 +112,9 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     }
   }
 
-  private static void close(@Nullable InputStream stream) {
+  private static void close(InputStream stream) {
     try {
-      if (stream != null) {
-        stream.close();
-      }
+      stream.close();
     } catch (IOException e) {
       // The failure to open is what gets reported.
     }
@@ -103,7 +128,8 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
   private static final class ChainReader implements DocumentReader {
     private final Deque<Path> waiting;
     private final Optional<String> textColumn;
-    private @Nullable DocumentReader current;
+    private @Nullable Opened current;
+    private long bytesBefore; // of the files that are done
 
     ChainReader(Deque<Path> waiting, Optional<String> textColumn) {
       this.waiting = waiting;
@@ -114,10 +140,11 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     public @Nullable Document next() {
       while (true) {
         if (current != null) {
-          Document document = current.next();
+          Document document = current.documents().next();
           if (document != null) {
             return document;
           }
+          bytesBefore += current.bytesRead().getAsLong();
           close();
         }
         Path file = waiting.poll();
@@ -129,9 +156,14 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     }
 
     @Override
+    public long bytesRead() {
+      return bytesBefore + (current == null ? 0 : current.bytesRead().getAsLong());
+    }
+
+    @Override
     public void close() {
       if (current != null) {
-        current.close();
+        current.documents().close();
         current = null;
       }
     }

@@ -7,7 +7,9 @@ import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -58,14 +60,18 @@ final class JsonLinesReader implements DocumentReader {
       }
       StringBuilder columns = new StringBuilder();
       @Nullable Document found = null;
+      int best = Columns.KNOWN.size();
       while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
         String column = parser.currentName();
         parser.nextToken();
         columns.append(columns.isEmpty() ? "" : ", ").append(column);
-        Document document = column(column, parser);
-        // A column of tokens wins over a text column, whichever comes first.
-        if (document != null && !(found instanceof Document.Tokens)) {
-          found = document;
+        int place = textColumn.map(List::of).orElse(Columns.KNOWN).indexOf(column);
+        // The first of the columns that are looked for wins, in whichever order they come.
+        if (place >= 0 && place < best) {
+          found = document(column, parser);
+          best = place;
+        } else {
+          parser.skipChildren();
         }
       }
       if (parser.nextToken() != null) {
@@ -80,18 +86,44 @@ final class JsonLinesReader implements DocumentReader {
     }
   }
 
-  private @Nullable Document column(String name, JsonParser parser) {
-    if (textColumn.isEmpty() && name.equals(Columns.TOKENS)) {
+  private Document document(String column, JsonParser parser) {
+    if (textColumn.isEmpty() && column.equals(Columns.TOKENS)) {
       return new Document.Tokens(ids(parser), where());
     }
-    if (name.equals(textColumn.orElse(Columns.TEXT))) {
-      if (parser.currentToken() == JsonToken.VALUE_STRING) {
-        return new Document.Text(parser.getString(), where());
+    return switch (parser.currentToken()) {
+      case VALUE_STRING -> new Document.Text(parser.getString(), where());
+      case START_ARRAY -> new Document.Conversation(messages(column, parser), where());
+      default -> throw broken("column \"" + column + "\" is no string and no messages", null);
+    };
+  }
+
+  private List<Document.Message> messages(String column, JsonParser parser) {
+    List<Document.Message> messages = new ArrayList<>();
+    while (parser.nextToken() != JsonToken.END_ARRAY) {
+      if (parser.currentToken() != JsonToken.START_OBJECT) {
+        throw broken("column \"" + column + "\" holds no messages of role and content", null);
       }
-      throw broken("column \"" + name + "\" is no string", null);
+      String role = null;
+      String content = null;
+      while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+        String name = parser.currentName();
+        boolean text = parser.nextToken() == JsonToken.VALUE_STRING;
+        if (name.equals("role") && text) {
+          role = parser.getString();
+        } else if (name.equals("content") && text) {
+          content = parser.getString();
+        } else {
+          parser.skipChildren();
+        }
+      }
+      if (role == null || content == null) {
+        throw broken(
+            "message %d has no role or no content that is a string".formatted(messages.size() + 1),
+            null);
+      }
+      messages.add(new Document.Message(role, content));
     }
-    parser.skipChildren();
-    return null;
+    return messages;
   }
 
   private int[] ids(JsonParser parser) {

@@ -1,91 +1,96 @@
 package rondo.data;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Array;
 import java.sql.Connection;
-import java.sql.Driver;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Properties;
-import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
 
 /** The rows of a Parquet file, streamed by DuckDB, which is looked for when the first is read. */
 final class ParquetReader implements DocumentReader {
-  private static final String URL = "jdbc:duckdb:";
+  private enum Kind {
+    TOKENS,
+    TEXT,
+    MESSAGES
+  }
 
   private final Path file;
   private final Connection connection;
   private final Statement statement;
   private final ResultSet rows;
-  private final boolean tokens;
+  private final Kind kind;
+  private final long bytes;
+  private final long count;
   private long row;
 
   ParquetReader(Path file, Optional<String> textColumn) {
     this.file = file;
-    connection = connect(file);
+    connection = DuckDb.open(file);
     try {
-      statement = connection.createStatement();
-      // Never a network connection from library code.
-      statement.execute("SET autoinstall_known_extensions=false");
-      statement.execute("SET autoload_known_extensions=false");
-      String table = "read_parquet('" + literal(file) + "')";
-      List<String> columns = columns(table);
-      tokens = textColumn.isEmpty() && columns.contains(Columns.TOKENS);
-      String column = tokens ? Columns.TOKENS : textColumn.orElse(Columns.TEXT);
-      if (!columns.contains(column)) {
-        String present = String.join(", ", columns);
+      Statement made = connection.createStatement();
+      made.execute("SET threads=1"); // rows in their order, and one row group in memory
+      bytes = Files.size(file);
+      count = count(made, file);
+      Map<String, String> columns = columns(made, file);
+      String column =
+          textColumn.orElseGet(
+              () -> Columns.KNOWN.stream().filter(columns::containsKey).findFirst().orElse(""));
+      String type = columns.get(column);
+      if (type == null) {
+        String present = String.join(", ", columns.keySet());
         throw new DataException(Columns.missing(file.toString(), textColumn, present));
       }
-      rows =
-          statement.executeQuery("SELECT \"" + column.replace("\"", "\"\"") + "\" FROM " + table);
+      String selected = "\"" + column.replace("\"", "\"\"") + "\"";
+      if (textColumn.isEmpty() && column.equals(Columns.TOKENS)) {
+        kind = Kind.TOKENS;
+      } else if (type.startsWith("STRUCT") && type.endsWith("[]")) {
+        kind = Kind.MESSAGES;
+        selected = "[m.role FOR m IN %1$s], [m.content FOR m IN %1$s]".formatted(selected);
+      } else {
+        kind = Kind.TEXT;
+      }
+      String from = " FROM read_parquet(" + DuckDb.pattern(file) + ")";
+      rows = made.executeQuery("SELECT " + selected + from);
+      statement = made;
     } catch (SQLException e) {
       closeQuietly();
       throw unreadable(e);
+    } catch (IOException e) {
+      closeQuietly();
+      throw FileSource.unreadable(file, e);
     } catch (DataException e) {
       closeQuietly();
       throw e;
     }
   }
 
-  private static Connection connect(Path file) {
-    Properties properties = new Properties();
-    properties.setProperty("jdbc_stream_results", "true");
-    try {
-      for (Driver driver : ServiceLoader.load(Driver.class)) {
-        if (driver.acceptsURL(URL)) {
-          Connection connection = driver.connect(URL, properties);
-          if (connection != null) {
-            return connection;
-          }
-        }
-      }
-    } catch (SQLException e) {
-      throw new DataException(file + ": DuckDB does not start: " + e.getMessage(), e);
+  /** Rows by the file's own account. */
+  private static long count(Statement statement, Path file) throws SQLException {
+    String about = "parquet_file_metadata(" + DuckDb.pattern(file) + ")";
+    try (ResultSet result = statement.executeQuery("SELECT num_rows FROM " + about)) {
+      return result.next() ? result.getLong(1) : 0;
     }
-    throw new DataException(
-        file
-            + ": Parquet is read through DuckDB, which is not there:"
-            + " add org.duckdb:duckdb_jdbc:2.0.0.1 to the class path, or convert to .jsonl");
   }
 
-  // DuckDB takes a path for a pattern, and knows brackets as the only way to quote in one.
-  private static String literal(Path file) {
-    return file.toString().replaceAll("[\\[*?]", "[$0]").replace("'", "''");
-  }
-
-  private List<String> columns(String table) throws SQLException {
-    List<String> names = new ArrayList<>();
-    try (ResultSet result = statement.executeQuery("DESCRIBE SELECT * FROM " + table)) {
+  /** The types of the columns by name. */
+  static Map<String, String> columns(Statement statement, Path file) throws SQLException {
+    Map<String, String> types = new LinkedHashMap<>();
+    String all = "DESCRIBE SELECT * FROM read_parquet(" + DuckDb.pattern(file) + ")";
+    try (ResultSet result = statement.executeQuery(all)) {
       while (result.next()) {
-        names.add(result.getString(1));
+        types.put(result.getString(1), result.getString(2));
       }
     }
-    return names;
+    return types;
   }
 
   @Override
@@ -96,20 +101,49 @@ final class ParquetReader implements DocumentReader {
       }
       row++;
       Document.Location where = new Document.Location(file, "row", row);
-      if (tokens) {
-        return new Document.Tokens(ids(rows.getArray(1), where), where);
-      }
-      String text = rows.getString(1);
-      if (text == null) {
-        throw new DataException(where + ": the text is NULL, expected a string");
-      }
-      return new Document.Text(text, where);
+      return switch (kind) {
+        case TOKENS -> new Document.Tokens(ids(rows.getArray(1), where), where);
+        case TEXT -> {
+          String text = rows.getString(1);
+          if (text == null) {
+            throw new DataException(where + ": the text is NULL, expected a string");
+          }
+          yield new Document.Text(text, where);
+        }
+        case MESSAGES ->
+            new Document.Conversation(messages(rows.getArray(1), rows.getArray(2), where), where);
+      };
     } catch (SQLException e) {
       throw unreadable(e);
     }
   }
 
-  private static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {
+  /** Rows are taken to be equally long. */
+  @Override
+  public long bytesRead() {
+    return count == 0 ? 0 : (long) ((double) bytes * row / count);
+  }
+
+  private static List<Document.Message> messages(
+      @Nullable Array roles, @Nullable Array contents, Document.Location where)
+      throws SQLException {
+    List<Document.Message> messages = new ArrayList<>();
+    if (roles != null
+        && contents != null
+        && roles.getArray() instanceof Object[] role
+        && contents.getArray() instanceof Object[] content) {
+      for (int i = 0; i < role.length; i++) {
+        if (!(role[i] instanceof String r) || !(content[i] instanceof String c)) {
+          throw new DataException(
+              "%s: message %d has no role or no content that is a string".formatted(where, i + 1));
+        }
+        messages.add(new Document.Message(r, c));
+      }
+    }
+    return messages;
+  }
+
+  static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {
     if (list == null || !(list.getArray() instanceof Object[] values)) {
       throw new DataException(where + ": input_ids is NULL, expected a list of ids");
     }
@@ -139,8 +173,11 @@ final class ParquetReader implements DocumentReader {
   }
 
   private DataException unreadable(SQLException e) {
-    String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-    return new DataException(file + ": not a readable Parquet file: " + reason, e);
+    return unreadable(file, e);
+  }
+
+  static DataException unreadable(Path file, SQLException e) {
+    return new DataException(file + ": not a readable Parquet file: " + DuckDb.reason(e), e);
   }
 
   private void closeQuietly() {

@@ -37,6 +37,7 @@ class DocumentSourceTest {
             switch (document) {
               case Document.Text text -> text.text();
               case Document.Tokens tokens -> Arrays.toString(tokens.ids());
+              case Document.Conversation conversation -> conversation.messages().toString();
             });
       }
     }

@@ -5,7 +5,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import rondo.data.rows.Chat;
 import rondo.engine.graph.DType;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
@@ -57,18 +59,30 @@ public record Recipe(
    */
   public record Part(Path path, double weight, Optional<String> text) {}
 
+  /** In which order the rows of a part come. */
+  public enum Shuffle {
+    /** Any row of the part after any other, another order each pass. */
+    ROWS,
+    /** Rows mixed within windows from anywhere in packed shards, another order each pass. */
+    SHARDS,
+    /** As they lie in the files. */
+    NONE
+  }
+
   /**
    * What is trained on.
    *
    * @param validation what the loss is measured on, or null
    * @param tokenizer folder of the tokenizer, where it is not the model's
+   * @param chat how conversations are written out, where there are some
    */
   public record Data(
       List<Part> train,
       @Nullable Held validation,
       int sequenceLength,
-      boolean shuffle,
-      @Nullable Path tokenizer) {}
+      Shuffle shuffle,
+      @Nullable Path tokenizer,
+      Optional<Chat> chat) {}
 
   /**
    * What the loss is measured on.
@@ -156,10 +170,19 @@ public record Recipe(
    * @throws IllegalArgumentException in one line: what, where, what was expected
    */
   public static Recipe read(Path file, List<String> overrides) {
+    return read(file, overrides, path -> path);
+  }
+
+  /**
+   * As {@link #read(Path, List)}, of models that need not be folders here.
+   *
+   * @param models from what the recipe calls a model to its folder; {@link #values} keep the name
+   */
+  public static Recipe read(Path file, List<String> overrides, UnaryOperator<Path> models) {
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException("recipe: " + file + ": no such file");
     }
-    return RecipeReader.read(RecipeYaml.read(file, overrides));
+    return RecipeReader.read(RecipeYaml.read(file, overrides), models);
   }
 
   /** The optimiser of a recipe that says nothing of it: as the published retrofits have it. */

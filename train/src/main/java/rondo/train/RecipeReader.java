@@ -4,7 +4,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import rondo.data.rows.Chat;
+import rondo.data.rows.ChatTemplate;
 import rondo.nn.depth.DepthSampler;
 import rondo.nn.depth.Keep;
 import rondo.optim.BackpropSchedule;
@@ -19,7 +22,7 @@ import rondo.optim.Schedule;
 final class RecipeReader {
   private RecipeReader() {}
 
-  static Recipe read(Map<String, Object> values) {
+  static Recipe read(Map<String, Object> values, UnaryOperator<Path> models) {
     var root = new Section("", values);
     boolean hasModel = root.has("model");
     if (hasModel == root.has("preset")) {
@@ -51,7 +54,7 @@ final class RecipeReader {
             : Recipe.NonFinite.SKIP;
     var recipe =
         new Recipe(
-            hasModel ? Path.of(root.text("model")) : null,
+            hasModel ? models.apply(Path.of(root.text("model"))) : null,
             hasModel ? null : root.text("preset"),
             random,
             Path.of(root.text("out")),
@@ -92,8 +95,13 @@ final class RecipeReader {
             parts,
             validation,
             s.count("sequence_length"),
-            s.flag("shuffle", true),
-            path(s, "tokenizer"));
+            switch (s.word("shuffle", "true", "true", "false", "shards")) {
+              case "true" -> Recipe.Shuffle.ROWS;
+              case "shards" -> Recipe.Shuffle.SHARDS;
+              default -> Recipe.Shuffle.NONE;
+            },
+            path(s, "tokenizer"),
+            s.has("chat") ? Optional.of(chat(s.section("chat"))) : Optional.empty());
     s.end();
     return data;
   }
@@ -103,6 +111,13 @@ final class RecipeReader {
     int every = s.count("every", 1);
     s.end();
     return wanted ? new Recipe.Averaging(decay, every) : null;
+  }
+
+  private static Chat chat(Section s) {
+    var word = s.word("template", "huginn", "huginn", "llama3", "chatml");
+    var system = s.has("system") ? Optional.of(s.text("system")) : Optional.<String>empty();
+    s.end();
+    return new Chat(ChatTemplate.named(word).orElseThrow(), system);
   }
 
   private static @Nullable Path path(Section s, String key) {

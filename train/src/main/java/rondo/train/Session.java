@@ -3,19 +3,12 @@ package rondo.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import rondo.data.DocumentSource;
-import rondo.data.rows.BatchShape;
-import rondo.data.rows.Batches;
-import rondo.data.rows.Mixture;
-import rondo.data.rows.Packing;
-import rondo.data.rows.RowCycle;
-import rondo.data.rows.RowTable;
+import rondo.data.rows.ReadyBatches;
 import rondo.data.tokenizer.Tokenizer;
 import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
@@ -54,10 +47,13 @@ final class Session implements AutoCloseable {
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
-  final Batches batches;
+  final ReadyBatches batches;
 
   /** The {@link Fingerprint} of each part of the training data. */
-  final List<String> fingerprints = new ArrayList<>();
+  final List<String> fingerprints;
+
+  /** What there is to remark about the data. */
+  final List<String> notes;
 
   final @Nullable Validation validation;
   private final Owned owned = new Owned();
@@ -76,7 +72,10 @@ final class Session implements AutoCloseable {
       tokenizer = folder == null ? Optional.empty() : Optional.of(Tokenizers.load(folder));
       companions = tokenizer.map(Tokenizers::files).orElseGet(() -> companions(recipe));
       // Data first: what is wrong with it should be told before anything large is allocated.
-      batches = batches(config);
+      var data = TrainingData.open(recipe, config.vocabulary(), tokenizer);
+      batches = data.batches();
+      fingerprints = data.fingerprints();
+      notes = data.notes();
       owned.add(batches::close);
       validation = Validation.of(recipe, config.vocabulary(), tokenizer);
       weights = weights(config);
@@ -213,29 +212,6 @@ final class Session implements AutoCloseable {
       return fresh;
     }
     return WeightFiles.load(model(recipe), config, device);
-  }
-
-  private Batches batches(ModelConfig config) {
-    var data = recipe.data();
-    var packing = Packing.training(data.sequenceLength(), config.vocabulary(), tokenizer);
-    var parts =
-        data.train().stream()
-            .map(p -> {
-              var source = DocumentSource.of(p.path(), p.text());
-              RowCycle rows;
-              if (data.shuffle()) {
-                var table = RowTable.read(source, packing);
-                fingerprints.add(Fingerprint.of(table));
-                rows = RowCycle.shuffled(table, source.name(), recipe.seed());
-              } else { // of any size: known by its first row
-                fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
-                rows = RowCycle.streaming(source, packing);
-              }
-              return new Mixture.Part(rows, p.weight());
-            })
-            .toList();
-    return new Batches(
-        new Mixture(parts, recipe.seed()), new BatchShape(recipe.micro(), data.sequenceLength()));
   }
 
   @Override

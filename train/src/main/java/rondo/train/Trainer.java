@@ -57,6 +57,7 @@ public final class Trainer implements AutoCloseable {
       steps = new StepRunner(session, listener::note);
       state = RunState.first(session.batches.cursor());
       saved.ifPresent(this::resume);
+      session.notes.forEach(listener::note);
       session.weights.notes().forEach(listener::note);
       if (session.weights.model() instanceof FixedModel
           && recipe.values().keySet().stream().anyMatch(key -> key.startsWith("depth."))) {

@@ -44,7 +44,8 @@ final class Validation {
     }
     var part = held.part();
     var source = DocumentSource.of(part.path(), part.text());
-    var packing = Packing.evaluation(data.sequenceLength(), vocabulary, tokenizer);
+    var packing =
+        Packing.evaluation(data.sequenceLength(), vocabulary, tokenizer).with(data.chat());
     long most = MOST_BYTES / Integer.BYTES / (data.sequenceLength() + 1);
     var rows = RowTable.read(source, packing, Math.min(most, held.rows()));
     if (rows.size() == most && most < held.rows()) {

@@ -94,7 +94,7 @@ class RecipeTest {
     assertEquals(7, recipe.steps());
     assertEquals(8, recipe.sequences());
     assertEquals(74, recipe.seed(), "null takes a key away");
-    assertFalse(recipe.data().shuffle());
+    assertEquals(Recipe.Shuffle.NONE, recipe.data().shuffle());
     assertEquals(base.data().train(), recipe.data().train(), "from below");
     assertFalse(recipe.values().containsKey("extends"));
     var same = Files.writeString(folder.resolve("same.yaml"), "extends: recipe.yaml\n");

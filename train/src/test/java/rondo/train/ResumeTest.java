@@ -11,11 +11,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import rondo.data.DocumentSource;
+import rondo.data.ParquetWriter;
+import rondo.data.rows.Packing;
+import rondo.data.rows.RowTable;
 import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
 import rondo.nn.checkpoint.CheckpointException;
@@ -113,6 +118,62 @@ class ResumeTest {
     for (int i = 0; i < a.size(); i++) {
       assertArrayEquals(a.get(i), b.get(i));
     }
+  }
+
+  /** Its forty rows in two shards. */
+  private static TinyRun sharded(Path folder) throws IOException {
+    var run = new TinyRun(folder);
+    var shards = Files.createDirectory(folder.resolve("shards"));
+    var packing = Packing.training(8, 23, Optional.empty());
+    var table = RowTable.read(DocumentSource.of(folder.resolve("rows.jsonl")), packing);
+    try (var writer = new ParquetWriter(shards)) {
+      for (int i = 0; i < table.size(); i++) {
+        writer.add(table.row(i));
+        if (i == 24) {
+          writer.write(shards.resolve("0.parquet"));
+        }
+      }
+      writer.write(shards.resolve("1.parquet"));
+    }
+    return run;
+  }
+
+  @Test
+  void shardsAreShuffledAndARunGoesOnInTheMiddleOfThem() throws Exception {
+    var whole = sharded(folder.resolve("whole"));
+    var run = sharded(folder.resolve("killed"));
+    try (var device = device(1)) {
+      whole.run(device, shards("whole"), Listener.none());
+      for (long at : new long[] {2, 5, 10}) {
+        assertThrows(Killed.class, () -> run.run(device, shards("killed"), killAt(at)));
+      }
+      run.run(device, shards("killed"), Listener.none());
+      var a = TinyRun.weights(whole.out());
+      var b = TinyRun.weights(run.out());
+      for (int i = 0; i < a.size(); i++) {
+        assertArrayEquals(a.get(i), b.get(i));
+      }
+      var text = Files.writeString(folder.resolve("rows.jsonl"), "");
+      var e =
+          assertThrows(
+              rondo.data.DataException.class,
+              () ->
+                  run.run(
+                      device,
+                      List.of(
+                          "data.shuffle=shards",
+                          "data.train=[{path: " + text + "}]",
+                          "out=" + folder.resolve("no")),
+                      Listener.none()));
+      assertTrue(String.valueOf(e.getMessage()).contains("rondo pack"), e.toString());
+    }
+  }
+
+  private List<String> shards(String name) {
+    return List.of(
+        "data.shuffle=shards",
+        "data.train=[{path: " + folder.resolve(name).resolve("shards") + "}]",
+        "checkpoint.every=1");
   }
 
   @Test

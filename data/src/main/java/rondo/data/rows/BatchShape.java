@@ -26,7 +26,8 @@ public record BatchShape(int sequences, int sequenceLength) {
   }
 
   /**
-   * Writes one row: inputs are its ids but the last, targets its ids but the first.
+   * Writes one row ({@link RowReader#next}): inputs are its ids but the last, targets its ids but
+   * the first.
    *
    * @return how many targets count
    */
@@ -38,11 +39,16 @@ public record BatchShape(int sequences, int sequenceLength) {
       throw new IllegalArgumentException(
           "a row of %d ids for a sequence length of %d".formatted(row.length, sequenceLength));
     }
-    System.arraycopy(row, 0, tokens, from, predicted);
-    System.arraycopy(row, 1, targets, from, predicted);
+    int counted = 0;
+    for (int i = 0; i < predicted; i++) {
+      tokens[from + i] = row[i] < 0 ? ~row[i] : row[i];
+      boolean counts = row[i + 1] >= 0;
+      targets[from + i] = counts ? row[i + 1] : IGNORED;
+      counted += counts ? 1 : 0;
+    }
     Arrays.fill(tokens, from + predicted, end, PADDING);
     Arrays.fill(targets, from + predicted, end, IGNORED);
-    return predicted;
+    return counted;
   }
 
   /** Fills the sequences from {@code first} on with padding. */

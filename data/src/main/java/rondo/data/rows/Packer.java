@@ -5,109 +5,81 @@ import org.jspecify.annotations.Nullable;
 import rondo.data.DataException;
 import rondo.data.Document;
 import rondo.data.DocumentReader;
-import rondo.data.tokenizer.Tokenizer;
 
 /** One pass of a {@link Packing} over documents. */
 final class Packer implements RowReader {
   private final Packing packing;
   private final DocumentReader documents;
-  private final int[] row;
-  private int filled;
-  private int[] stream = new int[0]; // the ids of the current text
-  private int taken;
+  private final DocumentIds ids;
+  private final RowCutter cutter;
+  private long cut;
+  private long leftOut;
 
   Packer(Packing packing, DocumentReader documents) {
     this.packing = packing;
     this.documents = documents;
-    row = new int[packing.rowLength()];
+    ids = packing.ids();
+    cutter = new RowCutter(packing.rowLength(), RowRule.WRAPPED);
   }
 
   @Override
   public int @Nullable [] next() {
     while (true) {
-      int step = Math.min(row.length - filled, stream.length - taken);
-      System.arraycopy(stream, taken, row, filled, step);
-      taken += step;
-      filled += step;
-      if (filled == row.length) {
-        filled = 0;
-        return row.clone();
+      int @Nullable [] row = cutter.next();
+      if (row != null) {
+        return row;
       }
       switch (documents.next()) {
         case null -> {
-          int rest = filled;
-          filled = 0;
-          return packing.keepLast() && rest > 1 ? Arrays.copyOf(row, rest) : null;
+          int[] rest = cutter.rest();
+          return packing.keepLast() && rest.length > 1 ? rest : null;
         }
-        case Document.Text text -> {
-          stream = ids(text);
-          taken = 0;
+        case Document.Conversation conversation -> {
+          int[] found = chat(conversation);
+          if (found.length > 1) {
+            return found;
+          }
         }
+        case Document.Text text -> cutter.add(ids.of(text));
         case Document.Tokens tokens -> {
-          checkRow(tokens);
-          if (tokens.ids().length > 1) {
-            return tokens.ids();
+          int[] found = packing.packed(tokens);
+          if (found.length > 1) {
+            return found;
           }
         }
       }
     }
   }
 
-  private int[] ids(Document.Text document) {
-    Tokenizer tokenizer =
+  /** A row, or nothing where no token of it is an assistant's. */
+  private int[] chat(Document.Conversation conversation) {
+    Chat chat =
         packing
-            .tokenizer()
+            .chat()
             .orElseThrow(() ->
                 new DataException(
-                    document.where()
-                        + ": text, but no tokenizer: put a tokenizer.json into the model's folder,"
-                        + " name its folder with data.tokenizer (recipe) or --tokenizer (rondo"
-                        + " loss), or use a column input_ids"));
-    int[] plain = tokenizer.encode(document.text());
-    boolean front = packing.special() != Packing.Special.NONE && tokenizer.bos().isPresent();
-    boolean behind = packing.special() == Packing.Special.BOS_EOS && tokenizer.eos().isPresent();
-    int[] ids = new int[plain.length + (front ? 1 : 0) + (behind ? 1 : 0)];
-    System.arraycopy(plain, 0, ids, front ? 1 : 0, plain.length);
-    if (front) {
-      ids[0] = tokenizer.bos().getAsInt();
-    }
-    if (behind) {
-      ids[ids.length - 1] = tokenizer.eos().getAsInt();
-    }
-    for (int id : ids) {
-      if (id >= packing.vocabularySize()) {
-        throw new DataException(
-            "%s: token id %d of tokenizer %s (vocabulary %d) is outside the model's vocabulary of %d: use the model's own tokenizer"
-                .formatted(
-                    document.where(),
-                    id,
-                    tokenizer.name(),
-                    tokenizer.vocabularySize(),
-                    packing.vocabularySize()));
+                    conversation.where()
+                        + ": a conversation, but no template: set data.chat in a recipe"));
+    int[] whole = chat.ids(conversation, ids);
+    int[] row = Arrays.copyOf(whole, Math.min(whole.length, packing.rowLength()));
+    for (int i = 1; i < row.length; i++) {
+      if (row[i] >= 0) {
+        cut += row.length < whole.length ? 1 : 0;
+        return row;
       }
     }
-    return ids;
+    leftOut++;
+    return new int[0];
   }
 
-  private void checkRow(Document.Tokens document) {
-    int[] ids = document.ids();
-    if (ids.length > row.length) {
-      throw new DataException(
-          "%s: a packed row of %d ids, expected at most sequence_length + 1 = %d: set sequence_length to %d"
-              .formatted(document.where(), ids.length, row.length, ids.length - 1));
-    }
-    for (int i = 0; i < ids.length; i++) {
-      if (ids[i] < 0 || ids[i] >= packing.vocabularySize()) {
-        throw new DataException(
-            "%s: input_ids[%d] is %d, outside the model's vocabulary of %d (0 to %d)"
-                .formatted(
-                    document.where(),
-                    i,
-                    ids[i],
-                    packing.vocabularySize(),
-                    packing.vocabularySize() - 1));
-      }
-    }
+  @Override
+  public long cut() {
+    return cut;
+  }
+
+  @Override
+  public long leftOut() {
+    return leftOut;
   }
 
   @Override

@@ -1,6 +1,8 @@
 package rondo.data.rows;
 
 import java.util.Optional;
+import rondo.data.DataException;
+import rondo.data.Document;
 import rondo.data.DocumentSource;
 import rondo.data.tokenizer.Tokenizer;
 
@@ -14,13 +16,16 @@ import rondo.data.tokenizer.Tokenizer;
  * @param tokenizer for text; data of ids needs none
  * @param special what goes around each text, as far as the tokenizer has it
  * @param keepLast whether the last, short row of the stream is kept (evaluation) or left out
+ * @param chat how conversations are written out, one to a row; where there are none it is not
+ *     needed
  */
 public record Packing(
     int sequenceLength,
     int vocabularySize,
     Optional<Tokenizer> tokenizer,
     Special special,
-    boolean keepLast) {
+    boolean keepLast,
+    Optional<Chat> chat) {
 
   /** The ids around each text. */
   public enum Special {
@@ -39,6 +44,21 @@ public record Packing(
     }
   }
 
+  /** Without conversations. */
+  public Packing(
+      int sequenceLength,
+      int vocabularySize,
+      Optional<Tokenizer> tokenizer,
+      Special special,
+      boolean keepLast) {
+    this(sequenceLength, vocabularySize, tokenizer, special, keepLast, Optional.empty());
+  }
+
+  /** The same with a way to write conversations out. */
+  public Packing with(Optional<Chat> how) {
+    return new Packing(sequenceLength, vocabularySize, tokenizer, special, keepLast, how);
+  }
+
   /** For training: BOS and EOS around each text, the short rest left out. */
   public static Packing training(
       int sequenceLength, int vocabularySize, Optional<Tokenizer> tokenizer) {
@@ -54,6 +74,26 @@ public record Packing(
   /** The rows of {@code source}, made as they are asked for. */
   public RowReader open(DocumentSource source) {
     return new Packer(this, source.open());
+  }
+
+  /**
+   * A row that has been packed before.
+   *
+   * @throws DataException if it is too long or holds an id outside the vocabulary
+   */
+  int[] packed(Document.Tokens row) {
+    int[] ids = row.ids();
+    if (ids.length > rowLength()) {
+      throw new DataException(
+          "%s: a packed row of %d ids, expected at most sequence_length + 1 = %d: set sequence_length to %d"
+              .formatted(row.where(), ids.length, rowLength(), ids.length - 1));
+    }
+    return ids().of(row);
+  }
+
+  /** The ids of documents. */
+  DocumentIds ids() {
+    return new DocumentIds(tokenizer, special, vocabularySize);
   }
 
   /** The ids of a full row. */

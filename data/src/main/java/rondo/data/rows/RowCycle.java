@@ -3,9 +3,10 @@ package rondo.data.rows;
 import java.util.OptionalLong;
 import rondo.data.DataException;
 import rondo.data.DocumentSource;
+import rondo.data.PackedRows;
 
 /** The rows of one source over and over, with an exact position; for one thread. */
-public sealed interface RowCycle extends AutoCloseable permits TableCycle, StreamCycle {
+public sealed interface RowCycle extends AutoCloseable permits TableCycle, StreamCycle, ShardCycle {
 
   /** The next row, read only; after the last row of a pass the first of the next. */
   int[] next();
@@ -27,12 +28,22 @@ public sealed interface RowCycle extends AutoCloseable permits TableCycle, Strea
 
   /** The rows of a table in their order. */
   static RowCycle inOrder(RowTable table, String name) {
-    return new TableCycle(table, name, OptionalLong.empty());
+    return inOrder(table, name, Rank.ONLY);
+  }
+
+  /** A rank's share of the rows of a table in their order. */
+  static RowCycle inOrder(RowTable table, String name, Rank rank) {
+    return new TableCycle(table, name, OptionalLong.empty(), rank);
   }
 
   /** The rows of a table, in each pass in another order, decided by {@code seed} and the pass. */
   static RowCycle shuffled(RowTable table, String name, long seed) {
-    return new TableCycle(table, name, OptionalLong.of(seed));
+    return shuffled(table, name, seed, Rank.ONLY);
+  }
+
+  /** A rank's share of the shuffled rows of a table. */
+  static RowCycle shuffled(RowTable table, String name, long seed, Rank rank) {
+    return new TableCycle(table, name, OptionalLong.of(seed), rank);
   }
 
   /**
@@ -42,7 +53,23 @@ public sealed interface RowCycle extends AutoCloseable permits TableCycle, Strea
    * @throws DataException if there is no row, or the first is broken
    */
   static RowCycle streaming(DocumentSource source, Packing packing) {
-    return new StreamCycle(source, packing);
+    return streaming(source, packing, Rank.ONLY);
+  }
+
+  /** A rank's share of the rows of a source in their order; it reads the others', too. */
+  static RowCycle streaming(DocumentSource source, Packing packing, Rank rank) {
+    return new StreamCycle(source, packing, rank);
+  }
+
+  /**
+   * Packed rows of any size, in each pass in another order, decided by {@code seed} and the pass:
+   * {@value ShardCycle#BLOCKS} blocks from anywhere in the data at a time are mixed in memory,
+   * while the next ones are read. To seek, it reads no more than those.
+   *
+   * @param source of blocks of at most {@link rondo.data.ParquetWriter#GROUP} rows, or memory grows
+   */
+  static RowCycle shards(PackedRows source, Packing packing, long seed, Rank rank) {
+    return new ShardCycle(source, packing, seed, rank);
   }
 
   /** The error of a cursor that does not fit. */

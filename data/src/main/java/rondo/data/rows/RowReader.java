@@ -9,11 +9,22 @@ import org.jspecify.annotations.Nullable;
 public interface RowReader extends AutoCloseable {
 
   /**
-   * The next row, 2 to sequence_length + 1 ids, or null after the last one.
+   * The next row, 2 to sequence_length + 1 ids, or null after the last one. An id that is given but
+   * not to be predicted, such as one of a user's message, is its complement, {@code ~id}, below 0.
    *
    * @throws rondo.data.DataException if the data is broken there
    */
   int @Nullable [] next();
+
+  /** Rows so far that were cut to sequence_length + 1 ids. */
+  default long cut() {
+    return 0;
+  }
+
+  /** Conversations so far that are no row, as they leave no assistant's token to predict. */
+  default long leftOut() {
+    return 0;
+  }
 
   @Override
   void close();

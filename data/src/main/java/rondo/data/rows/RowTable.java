@@ -8,14 +8,19 @@ import rondo.data.DocumentSource;
 
 /** The rows of a source in memory, 4 bytes an id, reached by number. */
 public final class RowTable {
-  private static final long MOST_BYTES = 1L << 31;
+  /** The most that the ids of a table take. */
+  public static final long MOST_BYTES = 1L << 31;
 
   private final List<int[]> rows;
   private final long predicted;
+  private final long cut;
+  private final long leftOut;
 
-  private RowTable(List<int[]> rows, long predicted) {
+  private RowTable(List<int[]> rows, long predicted, long cut, long leftOut) {
     this.rows = rows;
     this.predicted = predicted;
+    this.cut = cut;
+    this.leftOut = leftOut;
   }
 
   /**
@@ -30,22 +35,31 @@ public final class RowTable {
   /** Reads the first {@code limit} rows, or all if there are fewer. */
   public static RowTable read(DocumentSource source, Packing packing, long limit) {
     List<int[]> rows = new ArrayList<>();
+    long ids = 0;
     long predicted = 0;
+    long cut;
+    long leftOut;
     try (RowReader reader = packing.open(source)) {
       int @Nullable [] row;
       while (rows.size() < limit && (row = reader.next()) != null) {
         rows.add(row);
-        predicted += row.length - 1;
-        if (4 * (predicted + rows.size()) > MOST_BYTES) {
+        ids += row.length;
+        for (int i = 1; i < row.length; i++) {
+          predicted += row[i] < 0 ? 0 : 1;
+        }
+        if (Integer.BYTES * ids > MOST_BYTES) {
           throw new DataException(
-              source.name() + ": more than 2 GiB of rows do not fit in memory: use shuffle: false");
+              source.name()
+                  + ": more than 2 GiB of rows do not fit in memory: pack text with rondo pack, or use shuffle: false");
         }
       }
+      cut = reader.cut();
+      leftOut = reader.leftOut();
     }
     if (rows.isEmpty()) {
       throw noRows(source, packing);
     }
-    return new RowTable(rows, predicted);
+    return new RowTable(rows, predicted, cut, leftOut);
   }
 
   static DataException noRows(DocumentSource source, Packing packing) {
@@ -65,7 +79,17 @@ public final class RowTable {
     return rows.get(index);
   }
 
-  /** How many tokens the rows predict: one less than its ids for each row. */
+  /** Rows that were cut to sequence_length + 1 ids. */
+  public long cut() {
+    return cut;
+  }
+
+  /** Conversations that are no row, as they leave no assistant's token to predict. */
+  public long leftOut() {
+    return leftOut;
+  }
+
+  /** How many tokens the rows predict: of text, one less than its ids for each row. */
   public long predicted() {
     return predicted;
   }

@@ -7,14 +7,16 @@ import rondo.data.DocumentSource;
 final class StreamCycle implements RowCycle {
   private final DocumentSource source;
   private final Packing packing;
+  private final Rank rank;
   private @Nullable RowReader reader;
   private long epoch;
   private long row;
 
   /** Reads the first row: data without one should be told before anything large is made. */
-  StreamCycle(DocumentSource source, Packing packing) {
+  StreamCycle(DocumentSource source, Packing packing, Rank rank) {
     this.source = source;
     this.packing = packing;
+    this.rank = rank;
     RowTable.read(source, packing, 1);
   }
 
@@ -28,7 +30,9 @@ final class StreamCycle implements RowCycle {
       found = read();
     }
     if (found == null) {
-      throw RowTable.noRows(source, packing);
+      throw rank.ranks() == 1
+          ? RowTable.noRows(source, packing)
+          : rank.tooMany(source.name(), rank.ranks() - 1);
     }
     row++;
     return found;
@@ -38,7 +42,16 @@ final class StreamCycle implements RowCycle {
     if (reader == null) {
       reader = packing.open(source);
     }
-    return reader.next();
+    // A row for every rank, or the pass is over: it is equally long for all.
+    int @Nullable [] own = null;
+    for (int i = 0; i < rank.ranks(); i++) {
+      int @Nullable [] row = reader.next();
+      if (row == null) {
+        return null;
+      }
+      own = i == rank.rank() ? row : own;
+    }
+    return own;
   }
 
   @Override

@@ -2,19 +2,26 @@ package rondo.data.rows;
 
 import java.util.OptionalLong;
 
-/** The rows of a table, over and over. */
+/** The rows of a table, over and over. A pass is equally long for every rank. */
 final class TableCycle implements RowCycle {
   private final RowTable table;
   private final String name;
   private final OptionalLong seed;
+  private final Rank rank;
+  private final int size; // rows of a pass
   private int[] order = new int[0]; // of the current epoch, where rows are shuffled
   private long epoch;
   private int row;
 
-  TableCycle(RowTable table, String name, OptionalLong seed) {
+  TableCycle(RowTable table, String name, OptionalLong seed, Rank rank) {
     this.table = table;
     this.name = name;
     this.seed = seed;
+    this.rank = rank;
+    size = table.size() / rank.ranks();
+    if (size == 0) {
+      throw rank.tooMany(name, table.size());
+    }
     arrange();
   }
 
@@ -26,12 +33,12 @@ final class TableCycle implements RowCycle {
 
   @Override
   public int[] next() {
-    if (row == table.size()) {
+    if (row == size) {
       row = 0;
       epoch++;
       arrange();
     }
-    int at = row++;
+    int at = row++ * rank.ranks() + rank.rank();
     return table.row(seed.isPresent() ? order[at] : at);
   }
 
@@ -42,7 +49,7 @@ final class TableCycle implements RowCycle {
 
   @Override
   public void seek(Cursor.Position position) {
-    if (position.size() != table.size() || position.row() < 0 || position.row() > table.size()) {
+    if (position.size() != table.size() || position.row() < 0 || position.row() > size) {
       throw RowCycle.changed(name, position, "there are " + table.size() + " rows");
     }
     epoch = position.epoch();
