@@ -102,7 +102,15 @@ public final class CheckpointAverage {
   /**
    * The values of one averaged tensor; a piece of each checkpoint is read to where it is wanted.
    */
-  private record Sum(List<StoredTensor> stored, double[] weights) implements TensorToWrite.Values {
+  private static final class Sum implements TensorToWrite.Values {
+    private final List<StoredTensor> stored;
+    private final double[] weights;
+
+    Sum(List<StoredTensor> stored, double[] weights) {
+      this.stored = stored;
+      this.weights = weights;
+    }
+
     @Override
     public void copyTo(long firstElement, MemorySegment to) {
       int count = Math.toIntExact(to.byteSize() / Float.BYTES);
