@@ -16,15 +16,14 @@ final class Deadline implements AutoCloseable {
         Thread.ofPlatform()
             .daemon()
             .name("deadline")
-            .start(
-                () -> {
-                  try {
-                    Thread.sleep(duration);
-                    after.run();
-                  } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt(); // the work has ended
-                  }
-                });
+            .start(() -> {
+              try {
+                Thread.sleep(duration);
+                after.run();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt(); // the work has ended
+              }
+            });
   }
 
   /**

@@ -10,9 +10,9 @@ import sun.misc.SignalHandler;
 
 /**
  * The signals by which a person, a shell or a scheduler asks work to end: the first one is passed
- * on, a second one ends the program at once. Java's own way, a hook at exit, knows no SIGUSR1, which
- * Slurm sends before its limit ({@code sbatch --signal=USR1@300}), and lets nobody choose the exit
- * code.
+ * on, a second one ends the program at once. Java's own way, a hook at exit, knows no SIGUSR1,
+ * which Slurm sends before its limit ({@code sbatch --signal=USR1@300}), and lets nobody choose the
+ * exit code.
  */
 final class Signals implements AutoCloseable {
   private static final List<String> NAMES = List.of("TERM", "INT", "HUP", "USR1");

@@ -31,8 +31,7 @@ class FullDiskTest {
             depth: {mean: 4, backprop: 2}
             """
                 .formatted(model, folder.resolve("run"), data));
-    var process =
-        Forked.rondo("ulimit -f 8", "train", recipe, "--device", "plain");
+    var process = Forked.rondo("ulimit -f 8", "train", recipe, "--device", "plain");
     var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(1, process.waitFor(), output);
     List<String> lines = output.lines().filter(line -> line.startsWith("rondo: ")).toList();

@@ -91,7 +91,8 @@ class StopTest {
   @Test
   void aSecondSignalDoesNotWait() throws Exception {
     // A step of ten thousand passes: nothing ends it in time but the second signal.
-    var process = Forked.rondo(":", "train", recipe, "--threads", 1, "batch={sequences: 40000, micro: 4}");
+    var process =
+        Forked.rondo(":", "train", recipe, "--threads", 1, "batch={sequences: 40000, micro: 4}");
     try {
       while (process.isAlive() && !Files.exists(folder.resolve("run/tensorboard"))) {
         TimeUnit.MILLISECONDS.sleep(10);

@@ -107,8 +107,7 @@ class KillTest {
       } finally {
         process.destroyForcibly().waitFor();
       }
-      assertTrue(
-          lines(run) < MANY_STEPS, "the run ended before kill " + kill + "; seed " + seed);
+      assertTrue(lines(run) < MANY_STEPS, "the run ended before kill " + kill + "; seed " + seed);
     }
     System.out.println(met + " kills; " + lines(run) + " of " + MANY_STEPS + " lines by then");
     assertEquals(KILLS, met, "seed " + seed);
