@@ -59,7 +59,7 @@ else
 fi
 
 # The run time: what the jars name and find by reflection, but for java.desktop, a quarter of it, which only draws pictures.
-modules=java.base,java.instrument,java.logging,java.management,java.sql,java.xml,jdk.management,jdk.unsupported,jdk.zipfs
+modules=java.base,java.instrument,java.logging,java.management,java.net.http,java.sql,java.xml,jdk.management,jdk.unsupported,jdk.zipfs
 "$jdk/bin/jlink" --add-modules "$modules" --compress zip-0 --strip-debug --no-header-files --no-man-pages --vm server --output "$bundle/rt"
 
 # Jars are packed again without compression: xz then sees through them, and equal files in two of them cost nothing.

@@ -2,12 +2,14 @@
 @org.jspecify.annotations.NullMarked
 module rondo.data {
   requires static org.jspecify;
+  requires java.net.http;
   requires java.sql;
   requires tools.jackson.databind;
   requires static duckdb.jdbc;
   requires static com.github.luben.zstd_jni;
 
   exports rondo.data;
+  exports rondo.data.hub;
   exports rondo.data.rows;
   exports rondo.data.tokenizer;
 

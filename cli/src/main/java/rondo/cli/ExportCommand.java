@@ -46,7 +46,7 @@ final class ExportCommand extends Work {
   @Parameters(
       index = "0",
       paramLabel = "MODEL",
-      description = "Model folder, or a run's for its newest checkpoint.")
+      description = "Model folder, a run's for its newest checkpoint, " + Models.OR_NAME + ".")
   private Path model = Path.of("");
 
   @Option(
@@ -79,7 +79,7 @@ final class ExportCommand extends Work {
   void run(Console console) throws IOException {
     long bytes = size(most);
     var modules = modules();
-    var folder = Models.folder(model);
+    var folder = Models.folder(model, console);
     Output.requireFresh("--out", out);
     try (var files = CheckpointFolder.open(folder)) {
       var precision = precision(files);

@@ -10,6 +10,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 import rondo.data.DataException;
+import rondo.data.hub.HubException;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.WriteException;
 
@@ -66,6 +67,7 @@ final class Failures
       case WriteException _ -> false;
       case CheckpointException _ -> true;
       case DataException _ -> true;
+      case HubException hub -> hub.isRefused();
       case NoSuchFileException _ -> true;
       case UncheckedIOException u -> u.getCause() instanceof NoSuchFileException;
       default -> false;

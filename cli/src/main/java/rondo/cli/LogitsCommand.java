@@ -37,8 +37,8 @@ final class LogitsCommand extends Work {
   @Option(
       names = "--model",
       required = true,
-      paramLabel = "DIR",
-      description = "Model folder, or the folder of a training run.")
+      paramLabel = "DIR|NAME",
+      description = "Model folder, the folder of a training run, " + Models.OR_NAME + ".")
   private Path model = Path.of("");
 
   @Option(
@@ -77,7 +77,7 @@ final class LogitsCommand extends Work {
   @Override
   void run(Console console) {
     var activations = Precision.parse("--precision", precision);
-    var folder = Models.folder(model);
+    var folder = Models.folder(model, console);
     var config = Models.config(folder);
     var rows = TokenRows.parse(tokenIds, config);
     boolean recurrent = config instanceof RecurrentConfig;

@@ -43,8 +43,9 @@ final class LossCommand extends Work {
       required = true,
       paramLabel = "[NAME=]DIR",
       description =
-          "Model folder, or the folder of a training run; several are compared under their names"
-              + " (default: the folder's).")
+          "Model folder, the folder of a training run, "
+              + Models.OR_NAME
+              + "; several are compared under their names (default: the folder's).")
   private List<String> models = List.of();
 
   @Option(
@@ -105,17 +106,18 @@ final class LossCommand extends Work {
   /** A model as it was asked for. */
   private record Asked(String name, Path folder, ModelConfig config) {
     /** The part before "=" is a name unless a folder is called so. */
-    static Asked parse(String given) {
+    static Asked parse(String given, Console console) {
       int cut = Files.exists(Path.of(given)) ? -1 : given.indexOf('=');
-      var folder = Models.folder(Path.of(given.substring(cut + 1)));
-      var name = cut > 0 ? given.substring(0, cut) : RetrofitCommand.name(folder);
+      var path = Path.of(given.substring(cut + 1));
+      var folder = Models.folder(path, console);
+      var name = cut > 0 ? given.substring(0, cut) : Models.name(path, folder);
       return new Asked(name, folder, Models.config(folder));
     }
   }
 
   @Override
   void run(Console console) throws IOException {
-    var asked = models.stream().map(Asked::parse).toList();
+    var asked = models.stream().map(given -> Asked.parse(given, console)).toList();
     var depths = depths(asked);
     if (plot != null) {
       Output.requireParent("--plot", plot);
@@ -128,7 +130,7 @@ final class LossCommand extends Work {
         measured.add(measure(model, depths, source, device, console, progress));
       }
     }
-    var report = new LossReport(measured, RetrofitCommand.name(data));
+    var report = new LossReport(measured, Models.lastOf(data));
     console.text(report.table());
     console.json(report.json(data));
     if (plot != null) {

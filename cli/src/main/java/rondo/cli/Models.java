@@ -3,6 +3,9 @@ package rondo.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import rondo.data.hub.Hub;
+import rondo.data.hub.HubName;
+import rondo.data.hub.HubSettings;
 import rondo.data.tokenizer.Tokenizer;
 import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
@@ -13,13 +16,46 @@ import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.train.Checkpoints;
 
-/** Models as commands name them: a model folder, or a run's folder for its newest checkpoint. */
+/**
+ * Models as commands name them: a model folder, a run's folder for its newest checkpoint, or a name
+ * on a Hugging Face hub.
+ */
 final class Models {
   private Models() {}
 
-  /** The model folder that {@code given} names. */
-  static Path folder(Path given) {
-    return Checkpoints.resolve(given);
+  /** What every option that takes a model says of the third kind. */
+  static final String OR_NAME = "or org/name[@revision] on a Hugging Face hub";
+
+  private static final long MEBIBYTE = 1 << 20;
+
+  /** The model folder that {@code given} names; fetched first where it is on a hub. */
+  static Path folder(Path given, Console console) {
+    var name = HubName.of(given);
+    if (name.isEmpty()) {
+      return Checkpoints.resolve(given);
+    }
+    try (var hub = new Hub(HubSettings.ofProcess());
+        var progress = new Progress(console, "MiB")) {
+      return hub.folder(
+          name.get(),
+          (file, done, total) ->
+              progress.update(
+                  done / MEBIBYTE,
+                  Math.ceilDiv(total, MEBIBYTE),
+                  "%s of %s".formatted(file, name.get())),
+          progress::note);
+    }
+  }
+
+  /** What to call a model: its name on a hub, or the last part of its folder's path. */
+  static String name(Path given, Path folder) {
+    return HubName.of(given).map(HubName::repository).orElseGet(() -> lastOf(folder));
+  }
+
+  /** The last part of a path. */
+  static String lastOf(Path path) {
+    var last = path.toAbsolutePath().normalize().getFileName();
+    return last == null ? path.toString() : last.toString();
   }
 
   /** What a model is, without reading its weights. */

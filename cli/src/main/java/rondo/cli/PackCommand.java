@@ -113,13 +113,12 @@ final class PackCommand extends Work {
       throw new IllegalArgumentException(
           "--validation-fraction " + validationFraction + ": expected a number from 0 to below 1");
     }
-    var words = tokenizer();
+    var folder = model == null ? null : Models.folder(model, console);
+    var words = tokenizer(folder);
     var pack =
         new Pack(
             words,
-            model == null
-                ? words.vocabularySize()
-                : Models.config(Models.folder(model)).vocabulary(),
+            folder == null ? words.vocabularySize() : Models.config(folder).vocabulary(),
             sequenceLength,
             rule(),
             rowsPerShard == null
@@ -149,15 +148,15 @@ final class PackCommand extends Work {
     report(console, end, (System.nanoTime() - started) / 1e9);
   }
 
-  private Tokenizer tokenizer() {
+  private Tokenizer tokenizer(@Nullable Path folder) {
     if (tokenizer != null) {
       return Tokenizers.load(tokenizer);
     }
-    if (model == null) {
+    if (folder == null) {
       throw new IllegalArgumentException(
           "--tokenizer is missing: expected a folder with tokenizer.json, or --model");
     }
-    return Tokenizers.load(Models.folder(model));
+    return Tokenizers.load(folder);
   }
 
   private RowRule rule() {

@@ -7,6 +7,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import rondo.data.hub.HubName;
 import rondo.nn.Model;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.ParameterCounts;
@@ -17,6 +18,7 @@ import rondo.nn.depth.Keep;
 import rondo.optim.BackpropSchedule;
 import rondo.optim.Curriculum;
 import rondo.optim.Curve;
+import rondo.train.MicroBatch;
 import rondo.train.Recipe;
 
 /** Parameters, FLOPs, bytes and time floor of a run, before it starts. */
@@ -28,7 +30,8 @@ import rondo.train.Recipe;
           + " parameters, published and counted FLOPs, memory per region, and a floor of the time.",
       "",
       "Presets: huginn, tinyllama-4-8-4, llama3.2-4-6-4, llama3.2-2-4-2, olmo2-4-6-4 and the base"
-          + " models tinyllama, llama3.2, olmo2. No device is opened and no weights are read."
+          + " models tinyllama, llama3.2, olmo2. No weights are read, and no device is opened but to"
+          + " ask for its memory where a recipe's batch.micro is auto."
     },
     footer = {
       "",
@@ -39,8 +42,8 @@ import rondo.train.Recipe;
 final class PlanCommand extends Work {
   @Option(
       names = "--model",
-      paramLabel = "DIR|PRESET",
-      description = "A folder, or a preset's name.")
+      paramLabel = "DIR|PRESET|NAME",
+      description = "A folder, a preset's name, " + Models.OR_NAME + ".")
   private @Nullable String model;
 
   @Option(
@@ -51,6 +54,12 @@ final class PlanCommand extends Work {
 
   @Option(names = "--batch", paramLabel = "B", description = "Rows of a pass.")
   private @Nullable Integer batch;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      description = "What a recipe's batch.micro: auto may take, as 80 GiB (default: by --device).")
+  private @Nullable String memory;
 
   @Option(names = "--sequence-length", paramLabel = "T", description = "Tokens of a row.")
   private @Nullable Integer sequenceLength;
@@ -103,8 +112,10 @@ final class PlanCommand extends Work {
   @Override
   void run(Console console) {
     checkCounts();
-    var from = recipe == null ? null : recipe(recipe);
-    var subject = subject(from);
+    var written = recipe == null ? null : recipe(recipe);
+    var subject = subject(written, console);
+    var choice = written == null || written.micro() > 0 ? null : micro(written, subject, console);
+    var from = written == null || choice == null ? written : written.withMicro(choice.micro());
     var counts = ParameterCounts.of(subject.config);
     var step = step(subject, from);
     var run = run(step, from, counts);
@@ -112,8 +123,28 @@ final class PlanCommand extends Work {
       throw new IllegalArgumentException(
           "--flops-per-second " + flopsPerSecond + ": expected a positive number");
     }
-    console.text(PlanText.of(subject, counts, step, run, flopsPerSecond));
-    console.json(PlanJson.of(subject, counts, step, run, flopsPerSecond));
+    var text = PlanText.of(subject, counts, step, run, flopsPerSecond);
+    console.text(choice == null ? text : text + "\n\n" + choice);
+    var json = PlanJson.of(subject, counts, step, run, flopsPerSecond);
+    if (choice != null) {
+      json.putObject("micro_batch")
+          .put("rows", choice.micro())
+          .put("bytes_planned", choice.planned())
+          .put("bytes_allowed", choice.budget());
+    }
+    console.json(json);
+  }
+
+  /** The rows of a pass that a run would take now; the device is asked where nobody says. */
+  private MicroBatch.Choice micro(Recipe written, Subject subject, Console console) {
+    return MicroBatch.choose(
+        written,
+        Model.of(subject.config),
+        () -> {
+          try (var device = open(console)) {
+            return device.freeBytes();
+          }
+        });
   }
 
   private void checkCounts() {
@@ -134,6 +165,7 @@ final class PlanCommand extends Work {
   private Recipe recipe(Path file) {
     var overrides = new ArrayList<String>();
     override(overrides, "batch.micro", batch);
+    override(overrides, "memory", memory);
     override(overrides, "data.sequence_length", sequenceLength);
     override(overrides, "depth.mean", recurrences);
     override(overrides, "depth.backprop", backprop);
@@ -169,7 +201,7 @@ final class PlanCommand extends Work {
     }
   }
 
-  private Subject subject(@Nullable Recipe from) {
+  private Subject subject(@Nullable Recipe from, Console console) {
     String name = model;
     if (name == null && from != null) {
       name = from.model() == null ? from.preset() : String.valueOf(from.model());
@@ -178,8 +210,8 @@ final class PlanCommand extends Work {
       throw new IllegalArgumentException("expected --model DIR, --model PRESET or --recipe F");
     }
     var path = Path.of(name);
-    if (Files.exists(path) || name.contains("/")) {
-      var config = Models.config(Models.folder(path));
+    if (Files.exists(path) || name.contains("/") || HubName.of(path).isPresent()) {
+      var config = Models.config(Models.folder(path, console));
       return new Subject(name, config, PublishedRuns.presetOf(ParameterCounts.of(config)));
     }
     var known = Published.named(name);

@@ -22,6 +22,7 @@ import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.checkpoint.SafetensorsFile;
 import rondo.nn.checkpoint.StoredType;
 import rondo.nn.checkpoint.Surgery;
+import rondo.train.Checkpoints;
 import tools.jackson.databind.node.ObjectNode;
 
 /** A fixed-depth checkpoint becomes a recurrent one. */
@@ -50,8 +51,8 @@ final class RetrofitCommand extends Work {
   @Option(
       names = "--model",
       required = true,
-      paramLabel = "DIR",
-      description = "Folder of the fixed-depth model.")
+      paramLabel = "DIR|NAME",
+      description = "Folder of the fixed-depth model, " + Models.OR_NAME + ".")
   private Path model = Path.of("");
 
   @Option(names = "--prelude", paramLabel = "LAYERS", description = "Layers that run once, before.")
@@ -99,12 +100,12 @@ final class RetrofitCommand extends Work {
     if (unverified && onlyVerified) {
       throw new IllegalArgumentException("--no-verify with --verify-only: nothing is left to do");
     }
-    var folder = Models.folder(model);
+    var folder = Models.folder(model, console);
     var config = base(folder);
     var report = Console.object();
     report.put("out", out.toString());
     if (onlyVerified) {
-      var made = Models.folder(out);
+      var made = Checkpoints.resolve(out);
       verify(console, report, folder, made, surgery(config, folder, origin(made)));
       return;
     }
@@ -116,7 +117,7 @@ final class RetrofitCommand extends Work {
     // Weights are only copied, never multiplied: any device would do.
     try (var device = Device.plain();
         var weights = Models.load(folder, device, console);
-        var made = Retrofit.of(weights, surgery, start, name(folder), device)) {
+        var made = Retrofit.of(weights, surgery, start, Models.name(model, folder), device)) {
       Output.makeFolder("--out", out);
       WeightFiles.save(made, out, precision);
       counts = ParameterCounts.of(made.model().config());
@@ -188,12 +189,7 @@ final class RetrofitCommand extends Work {
     }
   }
 
-  /** The last part of a path. */
-  static String name(Path folder) {
-    var last = folder.toAbsolutePath().normalize().getFileName();
-    return last == null ? folder.toString() : last.toString();
-  }
-
+  /** Bfloat16 only where all is: any other type fits into float32 without rounding. */
   private static WeightFiles.Precision precision(Path folder, Retrofit.Adapter start) {
     try (var files = CheckpointFolder.open(folder)) {
       return ModelFiles.isBfloat16(files) && fitsBfloat16(start)

@@ -55,6 +55,12 @@ final class TrainCommand extends Work {
       description = "End with a checkpoint after this time: 90s, 55m, 3h, 1d12h.")
   private @Nullable String stopAfter;
 
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      description = "What batch.micro: auto may take, as 80 GiB; the recipe's memory.")
+  private @Nullable String memory;
+
   private boolean stopped;
 
   @Override
@@ -77,7 +83,10 @@ final class TrainCommand extends Work {
     if (common.seed != null) {
       all.add("seed=" + common.seed);
     }
-    var recipe = Recipe.read(file, all);
+    if (memory != null) {
+      all.add("memory=" + memory);
+    }
+    var recipe = Recipe.read(file, all, model -> Models.folder(model, console));
     try (var device = open(console);
         var progress = new Progress(console, "step")) {
       var watcher = new Watcher(progress);
@@ -176,6 +185,15 @@ final class TrainCommand extends Work {
 
     @Override
     public void validated(long step, List<LossOverDepth.Row> rows) {
+      losses(step, "validation loss", rows);
+    }
+
+    @Override
+    public void validatedAverage(long step, List<LossOverDepth.Row> rows) {
+      losses(step, "of averaged weights", rows);
+    }
+
+    private void losses(long step, String what, List<LossOverDepth.Row> rows) {
       var losses = new ArrayList<String>();
       for (var row : rows) {
         losses.add(
@@ -183,7 +201,7 @@ final class TrainCommand extends Work {
                 + Numbers.decimal(row.loss(), 4));
       }
       progress.note(
-          "step " + Numbers.count(step + 1) + "  validation loss: " + String.join(", ", losses));
+          "step %s  %s: %s".formatted(Numbers.count(step + 1), what, String.join(", ", losses)));
     }
   }
 }

@@ -169,7 +169,7 @@ class PlanTest {
   void wrongCallsAreToldInOneLine() {
     assertTrue(rondo("plan").wrong().contains("--model"));
     assertTrue(rondo("plan", "--model", "hugin").wrong().contains("'huginn'"));
-    assertTrue(rondo("plan", "--model", "no/such").wrong().contains("no such folder"));
+    assertTrue(rondo("plan", "--model", "./no/such").wrong().contains("no such folder"));
     assertTrue(rondo("plan", "--model", "huginn", "--batch", 0).wrong().contains("--batch 0"));
     assertTrue(
         rondo("plan", "--model", "huginn", "--sequence-length", 5000).wrong().contains("4096"));
@@ -185,5 +185,39 @@ class PlanTest {
             .wrong()
             .contains("multiple of 4096"));
     assertTrue(rondo("plan", "--recipe", "none.yaml").wrong().contains("no such file"));
+  }
+
+  @Test
+  void aPlanTellsTheRowsThatARunWouldTake(@TempDir Path folder) throws IOException {
+    var model = TinyModels.recurrent(folder.resolve("model"));
+    var file =
+        Files.writeString(
+            folder.resolve("auto.yaml"),
+            """
+            model: %s
+            out: %s
+            data: {train: [{path: rows.jsonl}], sequence_length: 8}
+            batch: {sequences: 6, micro: auto}
+            steps: 10
+            depth: {mean: 4, backprop: 2}
+            """
+                .formatted(model, folder.resolve("run")));
+    var json = rondo("plan", "--recipe", file, "--json").json();
+    assertEquals(6, json.path("micro_batch").path("rows").asInt(), "by what is free here");
+    long all = json.path("micro_batch").path("bytes_planned").asLong();
+    var less = rondo("plan", "--recipe", file, "--memory", (all - 1) + " B", "--json").json();
+    assertEquals(3, less.path("micro_batch").path("rows").asInt());
+    assertEquals(3, less.path("step").path("batch").asInt());
+    assertEquals(all - 1, less.path("micro_batch").path("bytes_allowed").asLong());
+    var text = rondo("plan", "--recipe", file, "--memory", "1 GiB").works().out();
+    assertTrue(text.contains("batch.micro: auto is 6: "), text);
+    assertTrue(
+        rondo("plan", "--recipe", file, "--memory", "1 KiB").wrong().contains("one row needs"));
+    assertTrue(rondo("plan", "--recipe", file, "--memory", "1").wrong().contains("8 GiB"));
+    assertTrue(
+        rondo("plan", "--recipe", file, "--batch", 2, "--json")
+            .json()
+            .path("micro_batch")
+            .isMissingNode());
   }
 }

@@ -27,13 +27,14 @@ import tools.jackson.databind.ObjectMapper;
 
 /**
  * Checkpoints of a run: folders {@code step-N}, each a model folder that any command reads, plus
- * moments and run state. One is written as {@code .step-N.tmp}, every file and the parent synced,
+ * moments, run state and, in a model folder {@code ema} of its own, averaged weights. One is written as {@code .step-N.tmp}, every file and the parent synced,
  * and renamed; a manifest with the size of every file, written last, says that it is whole.
  */
 public final class Checkpoints {
   private static final String PREFIX = "step-";
   private static final String MANIFEST = "checkpoint.json";
   private static final String MOMENTS = "optimizer.safetensors";
+  private static final String EMA = "ema";
   private static final String UNFINISHED = ".{step-*,metrics.jsonl}.tmp*";
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -156,6 +157,11 @@ public final class Checkpoints {
       Files.createDirectories(beside);
       WeightFiles.save(session.weights, beside, WeightFiles.Precision.F32);
       session.companions.forEach((file, bytes) -> AtomicFiles.write(beside.resolve(file), bytes));
+      if (session.average != null) {
+        var ema = Files.createDirectory(beside.resolve(EMA));
+        WeightFiles.save(session.average.weights(), ema, WeightFiles.Precision.F32);
+        session.companions.forEach((file, bytes) -> AtomicFiles.write(ema.resolve(file), bytes));
+      }
       SafetensorsWriter.write(beside.resolve(MOMENTS), moments(session));
       var manifest = JSON.createObjectNode();
       manifest.put("step", state.step());
@@ -168,13 +174,14 @@ public final class Checkpoints {
       for (long value : state.cursor().toLongs()) {
         cursor.add(value);
       }
+      manifest.put("micro_batch", session.recipe.micro());
       manifest.put("environment", environment);
       session.fingerprints.forEach(manifest.putArray("data")::add);
       var recipe = manifest.putObject("recipe");
       session.recipe.values().forEach(recipe::put);
       var files = manifest.putObject("files");
       for (var file : files(beside)) {
-        files.put(file.getFileName().toString(), Files.size(file));
+        files.put(beside.relativize(file).toString(), Files.size(file));
       }
       AtomicFiles.write(
           beside.resolve(MANIFEST),
@@ -213,9 +220,10 @@ public final class Checkpoints {
     return tensors;
   }
 
+  /** All files, also of folders inside. */
   private static List<Path> files(Path folder) throws IOException {
-    try (var members = Files.list(folder)) {
-      return members.sorted().toList();
+    try (var members = Files.walk(folder)) {
+      return members.filter(Files::isRegularFile).sorted().toList();
     }
   }
 
@@ -248,18 +256,25 @@ public final class Checkpoints {
     }
     // The manifest first: half-removed checkpoints must not look whole.
     Files.deleteIfExists(folder.resolve(MANIFEST));
-    for (var file : files(folder)) {
-      Files.delete(file);
+    try (var members = Files.walk(folder)) {
+      for (var path : members.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
     }
-    Files.delete(folder);
   }
 
   /**
    * What a checkpoint says about itself.
    *
+   * @param microBatch rows of a pass; 0 where it does not say
    * @param data the {@link Fingerprint} of each part of the training data
    */
-  record Found(RunState state, List<String> data, String environment, Map<String, String> recipe) {}
+  record Found(
+      RunState state,
+      int microBatch,
+      List<String> data,
+      String environment,
+      Map<String, String> recipe) {}
 
   static Found read(Path folder) {
     try {
@@ -279,11 +294,19 @@ public final class Checkpoints {
               Cursor.of(cursor),
               manifest.path("skipped").asLong(0),
               manifest.path("skipped_in_row").asInt(0)),
+          manifest.path("micro_batch").asInt(0),
           manifest.path("data").valueStream().map(JsonNode::asString).toList(),
           manifest.path("environment").asString(""),
           recipe);
     } catch (IOException | RuntimeException e) {
       throw new CheckpointException(folder, MANIFEST + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Reads the averaged weights of a checkpoint, of a run that has some. */
+  static void readAverage(Path folder, Session session) {
+    if (session.average != null) {
+      WeightFiles.load(folder.resolve(EMA), session.average.weights());
     }
   }
 

@@ -15,6 +15,9 @@ public interface Listener {
   /** Validation loss over depth after a step. */
   default void validated(long step, List<LossOverDepth.Row> rows) {}
 
+  /** The same with averaged weights. */
+  default void validatedAverage(long step, List<LossOverDepth.Row> rows) {}
+
   /** Nobody. */
   static Listener none() {
     return new Listener() {

@@ -3,6 +3,7 @@ package rondo.train;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 import rondo.data.DataException;
 import rondo.data.rows.BatchShape;
 import rondo.data.rows.EvaluationBatches;
@@ -58,11 +59,18 @@ public final class LossOverDepth {
   private final Device device;
   private final Settings settings;
 
-  private LossOverDepth(Forward forward, Device device, Settings settings) {
+  private final int examined;
+  private List<DepthDiagnostics.Row> diagnostics = List.of();
+
+  private LossOverDepth(Forward forward, Device device, Settings settings, int examined) {
     this.forward = forward;
     this.device = device;
     this.settings = settings;
+    this.examined = examined;
   }
+
+  /** Losses, and how the state moved on the first batch. */
+  record Examined(List<Row> losses, List<DepthDiagnostics.Row> diagnostics) {}
 
   /**
    * Measures.
@@ -79,12 +87,44 @@ public final class LossOverDepth {
       RowReader rows,
       String name,
       LongConsumer progress) {
+    return examine(weights, device, settings, 0, rows, name, progress).losses();
+  }
+
+  /**
+   * As {@link #measure}, with a look at the states.
+   *
+   * @param examined recurrences of the first batch whose states are looked at; none of a
+   *     fixed-depth model
+   */
+  static Examined examine(
+      Weights weights,
+      Device device,
+      Settings settings,
+      int examined,
+      RowReader rows,
+      String name,
+      LongConsumer progress) {
     var shape = new BatchShape(settings.batch, settings.sequenceLength);
     try (var batches = new EvaluationBatches(rows, shape, settings.rows);
         var forward =
             new Forward(
                 weights, device, settings.batch, settings.sequenceLength, settings.activations)) {
-      return new LossOverDepth(forward, device, settings).run(batches, name, progress);
+      var run =
+          new LossOverDepth(forward, device, settings, forward.isRecurrent() ? examined : 0);
+      var losses = run.run(batches, name, progress);
+      return new Examined(losses, run.diagnostics);
+    }
+  }
+
+  private DepthDiagnostics diagnostics(int[] targets) {
+    var state = device.floats(forward.state());
+    return new DepthDiagnostics(targets, settings.sequenceLength, state);
+  }
+
+  private void recur(int before, @Nullable DepthDiagnostics states) {
+    forward.recur();
+    if (states != null && before < examined) {
+      states.next(device.floats(forward.state()));
     }
   }
 
@@ -105,14 +145,21 @@ public final class LossOverDepth {
           forward.zeroState();
         }
       }
+      var states = index == 0 && examined > 0 ? diagnostics(targets) : null;
       int r = 0;
       for (int i = 0; i < depths.size(); i++) {
         for (; r < depths.get(i); r++) {
-          forward.recur();
+          recur(r, states);
         }
         var loss = forward.loss();
         sums[i] += loss.mean() * loss.tokens();
         counts[i] += loss.tokens();
+      }
+      if (states != null) {
+        for (; r < examined; r++) {
+          recur(r, states);
+        }
+        diagnostics = states.rows();
       }
       progress.accept(batches.rows());
     }

@@ -12,14 +12,12 @@ import rondo.nn.checkpoint.AtomicFiles;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.WriteException;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code metrics.jsonl}: one line a step, flushed as written, cut back to the step of a resume. */
 final class Metrics implements AutoCloseable {
   static final String FILE = "metrics.jsonl";
-  private static final String VALIDATION = "validation";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path file;
@@ -78,21 +76,22 @@ final class Metrics implements AutoCloseable {
     }
     var lines = lines(file, step);
     var last = lines.isEmpty() ? JSON.missingNode() : JSON.readTree(lines.getLast());
-    return last.path("step").asLong(-1) == step - 1 && !last.has(VALIDATION);
+    return last.path("step").asLong(-1) == step - 1 && !last.has(Measured.LOSSES);
   }
 
-  /** Adds validation losses to the line that was written last. */
-  void complete(List<LossOverDepth.Row> validation) {
+  /** Adds what was measured to the line that was written last. */
+  void complete(Measured measured) {
     close();
     var lines = lines(file, Long.MAX_VALUE);
     if (JSON.readTree(lines.getLast()) instanceof ObjectNode line) {
-      lines.set(lines.size() - 1, JSON.writeValueAsString(validated(line, validation)));
+      measured.addTo(line);
+      lines.set(lines.size() - 1, JSON.writeValueAsString(line));
     }
     rewrite(file, lines);
     writer = append(file);
   }
 
-  void write(StepReport r, List<LossOverDepth.Row> validation) {
+  void write(StepReport r, Measured measured) {
     var line = JSON.createObjectNode();
     line.put("step", r.step());
     finite(line, "loss", r.loss());
@@ -107,24 +106,17 @@ final class Metrics implements AutoCloseable {
     if (r.skipped() > 0) {
       line.put("skipped", r.skipped());
     }
+    measured.addTo(line);
     try {
-      writer.write(JSON.writeValueAsString(validated(line, validation)) + "\n");
+      writer.write(JSON.writeValueAsString(line) + "\n");
       writer.flush();
     } catch (IOException e) {
       throw new WriteException(file, e);
     }
   }
 
-  private static JsonNode validated(ObjectNode line, List<LossOverDepth.Row> validation) {
-    if (!validation.isEmpty()) {
-      var losses = line.putObject(VALIDATION);
-      validation.forEach(row -> losses.put(String.valueOf(row.recurrences()), row.loss()));
-    }
-    return line;
-  }
-
-  /** JSON has no other numbers. */
-  private static void finite(ObjectNode line, String key, double value) {
+  /** A number, or null: JSON has no infinite ones. */
+  static void finite(ObjectNode line, String key, double value) {
     if (Double.isFinite(value)) {
       line.put(key, value);
     } else {

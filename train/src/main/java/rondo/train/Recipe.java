@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import rondo.data.rows.Chat;
 import rondo.engine.graph.DType;
@@ -22,8 +23,11 @@ import rondo.optim.Schedule;
  * @param preset published shape to start from at random, or null
  * @param randomInit whether weights start at random instead of being read
  * @param out folder of checkpoints and metrics
+ * @param micro rows of a pass, a divisor of {@code sequences}; 0 for the most that memory allows
+ * @param memory bytes that the run may take, where {@code micro} is 0; 0 for what the device has
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
+ * @param ema of the weights, or null
  * @param nonFinite what happens to a step whose loss or gradient is infinite or no number
  * @param values everything as written, flat, for comparison at a resume
  */
@@ -35,6 +39,7 @@ public record Recipe(
     Data data,
     int sequences,
     int micro,
+    long memory,
     int steps,
     DepthPolicy depth,
     OptimizerConfig optimizer,
@@ -42,6 +47,7 @@ public record Recipe(
     double clip,
     DType activations,
     CheckpointPolicy checkpoint,
+    @Nullable Averaging ema,
     NonFinite nonFinite,
     long seed,
     Map<String, String> values) {
@@ -91,6 +97,14 @@ public record Recipe(
     }
   }
 
+  /**
+   * An exponential moving average of the weights.
+   *
+   * @param decay how much of the average stays each time
+   * @param every steps between the weights that it takes in
+   */
+  public record Averaging(double decay, int every) {}
+
   /** What happens to a step whose loss or gradient is infinite or no number. */
   public enum NonFinite {
     /** The run ends; the state before the step is kept. */
@@ -120,6 +134,30 @@ public record Recipe(
    */
   public record CheckpointPolicy(int every, int keep) {}
 
+  /** The same with the rows of a pass chosen; the values stay as they were written. */
+  public Recipe withMicro(int chosen) {
+    return new Recipe(
+        model,
+        preset,
+        randomInit,
+        out,
+        data,
+        sequences,
+        chosen,
+        memory,
+        steps,
+        depth,
+        optimizer,
+        schedule,
+        clip,
+        activations,
+        checkpoint,
+        ema,
+        nonFinite,
+        seed,
+        values);
+  }
+
   /** Sequences of one optimiser step over sequences of one pass. */
   public int accumulation() {
     return sequences / micro;
@@ -132,10 +170,19 @@ public record Recipe(
    * @throws IllegalArgumentException in one line: what, where, what was expected
    */
   public static Recipe read(Path file, List<String> overrides) {
+    return read(file, overrides, path -> path);
+  }
+
+  /**
+   * As {@link #read(Path, List)}, of models that need not be folders here.
+   *
+   * @param models from what the recipe calls a model to its folder; {@link #values} keep the name
+   */
+  public static Recipe read(Path file, List<String> overrides, UnaryOperator<Path> models) {
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException("recipe: " + file + ": no such file");
     }
-    return RecipeReader.read(RecipeYaml.read(file, overrides));
+    return RecipeReader.read(RecipeYaml.read(file, overrides), models);
   }
 
   /** The optimiser of a recipe that says nothing of it: as the published retrofits have it. */

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import rondo.data.rows.Chat;
 import rondo.data.rows.ChatTemplate;
@@ -21,7 +22,7 @@ import rondo.optim.Schedule;
 final class RecipeReader {
   private RecipeReader() {}
 
-  static Recipe read(Map<String, Object> values) {
+  static Recipe read(Map<String, Object> values, UnaryOperator<Path> models) {
     var root = new Section("", values);
     boolean hasModel = root.has("model");
     if (hasModel == root.has("preset")) {
@@ -36,8 +37,9 @@ final class RecipeReader {
     int steps = root.count("steps");
     var batch = root.section("batch");
     int sequences = batch.count("sequences");
-    int micro = batch.count("micro", sequences);
-    if (sequences % micro != 0) {
+    boolean auto = "auto".equals(batch.get("micro"));
+    int micro = auto ? 0 : batch.count("micro", sequences);
+    if (!auto && sequences % micro != 0) {
       throw batch.wrong("micro", micro, "a divisor of the " + sequences + " sequences");
     }
     batch.end();
@@ -52,13 +54,14 @@ final class RecipeReader {
             : Recipe.NonFinite.SKIP;
     var recipe =
         new Recipe(
-            hasModel ? Path.of(root.text("model")) : null,
+            hasModel ? models.apply(Path.of(root.text("model"))) : null,
             hasModel ? null : root.text("preset"),
             random,
             Path.of(root.text("out")),
             data(root.section("data"), policy.every()),
             sequences,
             micro,
+            root.bytes("memory"),
             steps,
             depth(root.section("depth"), steps),
             optimizer(root.section("optimizer")),
@@ -66,6 +69,7 @@ final class RecipeReader {
             root.notNegative("clip", 1),
             activations,
             policy,
+            averaging(root.section("ema"), root.has("ema")),
             nonFinite,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
@@ -100,6 +104,13 @@ final class RecipeReader {
             s.has("chat") ? Optional.of(chat(s.section("chat"))) : Optional.empty());
     s.end();
     return data;
+  }
+
+  private static Recipe.@Nullable Averaging averaging(Section s, boolean wanted) {
+    double decay = s.fraction("decay", 0.999);
+    int every = s.count("every", 1);
+    s.end();
+    return wanted ? new Recipe.Averaging(decay, every) : null;
   }
 
   private static Chat chat(Section s) {

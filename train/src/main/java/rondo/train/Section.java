@@ -6,6 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import rondo.nn.checkpoint.Nearest;
 
@@ -14,6 +15,9 @@ import rondo.nn.checkpoint.Nearest;
  * at the end is an error that names the nearest known one.
  */
 final class Section {
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?) ?(B|[KMGT]iB)");
+  private static final String UNITS = "BKMGT";
+
   private final String path;
   private final Map<String, Object> values;
   private final Set<String> known = new LinkedHashSet<>();
@@ -187,6 +191,23 @@ final class Section {
       throw wrong(key, value, "a list of " + otherwise.size() + " numbers");
     }
     return list.stream().map(v -> number(key, v)).toList();
+  }
+
+  /** A size such as 8 GiB; 0 where there is no such key. */
+  long bytes(String key) {
+    var value = get(key);
+    if (value == null) {
+      return 0;
+    }
+    var parts = SIZE.matcher(value.toString());
+    if (parts.matches()) {
+      int power = UNITS.indexOf(parts.group(2).charAt(0));
+      double bytes = Double.parseDouble(parts.group(1)) * Math.pow(1024, power);
+      if (bytes >= 1 && bytes < Long.MAX_VALUE) {
+        return (long) bytes;
+      }
+    }
+    throw wrong(key, value, "a size such as 8 GiB or 500 MiB");
   }
 
   /** Counts that increase; none where there is no such key. */

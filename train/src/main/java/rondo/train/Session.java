@@ -27,9 +27,7 @@ import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
-import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
-import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.FixedStep;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
@@ -45,6 +43,7 @@ final class Session implements AutoCloseable {
 
   final Weights weights;
   final WorkingWeights working;
+  final @Nullable AveragedWeights average;
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
@@ -83,35 +82,22 @@ final class Session implements AutoCloseable {
       owned.add(weights::close);
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
+      average = average(weights);
       var layout = weights.layout();
       gradients = allocate("gradients", layout.bytes());
       var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
-      int time = recipe.data().sequenceLength();
-      float scale = 1f / recipe.accumulation();
       Region workspace;
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = new FixedPlan(m, recipe.micro(), time, scale, recipe.activations());
+          var plan = StepPlans.fixed(recipe, m);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new FixedStep(device, plan, working, gradients, state, workspace);
         }
         case RecurrentModel m -> {
-          var depth = recipe.depth();
-          int tracked =
-              depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
-          var plan =
-              new DepthPlan(
-                  m,
-                  recipe.micro(),
-                  time,
-                  tracked,
-                  depth.keep(),
-                  depth.randomState(),
-                  scale,
-                  recipe.activations());
+          var plan = StepPlans.depth(recipe, m);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new DepthStep(device, plan, working, gradients, state, workspace);
@@ -133,13 +119,24 @@ final class Session implements AutoCloseable {
     }
   }
 
+  private @Nullable AveragedWeights average(Weights of) {
+    var averaging = recipe.ema();
+    if (averaging == null) {
+      return null;
+    }
+    var made = new AveragedWeights(of, averaging);
+    owned.add(made::close);
+    return made;
+  }
+
   private Region allocate(String name, long bytes) {
     var region = device.allocate(name, bytes);
     owned.add(region::close);
     return region;
   }
 
-  private static ModelConfig config(Recipe recipe) {
+  /** The shape of the model that a recipe trains. */
+  static ModelConfig config(Recipe recipe) {
     ModelConfig config;
     if (recipe.preset() != null) {
       config = Published.named(recipe.preset()).config();

@@ -80,6 +80,9 @@ final class StepRunner {
       session.optimizer.apply(before.step() - before.skipped(), factor);
       session.working.refresh();
     }
+    if (session.average != null) {
+      session.average.after(before.step() + 1);
+    }
     double seconds = (System.nanoTime() - started) / 1e9;
     var after =
         new RunState(

@@ -4,12 +4,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Device;
+import rondo.nn.Model;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
@@ -41,27 +42,41 @@ public final class Trainer implements AutoCloseable {
    *     process trains in the same folder
    * @throws CheckpointException when the folder's checkpoint is of another recipe or other data
    */
-  public Trainer(Recipe recipe, Device device, Listener listener) {
-    this.recipe = recipe;
+  public Trainer(Recipe written, Device device, Listener listener) {
     this.device = device;
     this.listener = listener;
-    prepare(recipe.out());
+    prepare(written.out());
     try {
-      var lock = RunLock.take(recipe.out(), listener::note);
+      var lock = RunLock.take(written.out(), listener::note);
       owned.add(lock::close);
-      checkpoints = new Checkpoints(recipe.out());
+      checkpoints = new Checkpoints(written.out());
       checkpoints.removeUnfinished();
+      var newest = checkpoints.newest(listener::note);
+      recipe = written.micro() > 0 ? written : sized(written, newest);
       session = new Session(recipe, device);
       owned.add(session::close);
       steps = new StepRunner(session, listener::note);
       state = RunState.first(session.batches.cursor());
-      checkpoints.newest(listener::note).ifPresent(this::resume);
+      newest.ifPresent(this::resume);
       session.notes.forEach(listener::note);
       session.weights.notes().forEach(listener::note);
     } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
     }
+  }
+
+  /** The rows of a pass, which decide a run's bits: those of before, or as many as there is room. */
+  private Recipe sized(Recipe written, Optional<Path> newest) {
+    int before = newest.map(folder -> Checkpoints.read(folder).microBatch()).orElse(0);
+    if (before > 0 && written.sequences() % before == 0) {
+      listener.note("batch.micro: auto is %d, as before".formatted(before));
+      return written.withMicro(before);
+    }
+    var model = Model.of(Session.config(written));
+    var choice = MicroBatch.choose(written, model, device::freeBytes);
+    listener.note(choice.toString());
+    return written.withMicro(choice.micro());
   }
 
   /** Makes the folder of a run, which must not be a model's: that would be taken for the result. */
@@ -87,6 +102,7 @@ public final class Trainer implements AutoCloseable {
         key.startsWith("checkpoint.")
             || key.equals("out")
             || key.equals("non_finite")
+            || key.equals("memory")
             || String.valueOf(found.recipe().get(key))
                 .equals(String.valueOf(recipe.values().get(key))));
     if (!differing.isEmpty()) {
@@ -105,6 +121,7 @@ public final class Trainer implements AutoCloseable {
     WeightFiles.load(folder, session.weights);
     session.working.refresh();
     Checkpoints.readMoments(folder, session);
+    Checkpoints.readAverage(folder, session);
     session.batches.seek(found.state().cursor());
     state = found.state();
     checkpoints.removeAfter(state.step(), listener::note);
@@ -187,12 +204,12 @@ public final class Trainer implements AutoCloseable {
   /** Takes a step with all that belongs to it; returns whether it was asked to be the last. */
   private boolean step(Metrics metrics, TensorBoard board) {
     var report = take();
-    List<LossOverDepth.Row> validation;
+    Measured measured;
     try {
-      validation = isMeasured() ? validate() : List.of();
+      measured = isMeasured() ? validate() : Measured.NOTHING;
     } catch (RuntimeException | Error e) {
       try { // What failed is the measurement: the steps until here are kept.
-        metrics.write(report, List.of());
+        metrics.write(report, Measured.NOTHING);
         checkpoints.write(session, state, environment());
       } catch (RuntimeException again) {
         e.addSuppressed(again);
@@ -200,10 +217,10 @@ public final class Trainer implements AutoCloseable {
       throw e;
     }
     boolean stop = stopping.get() != null;
-    metrics.write(report, validation);
+    metrics.write(report, measured);
     board.scalars(report.step(), now(), scalars(report));
     listener.step(report);
-    tell(report.step(), validation, board);
+    tell(report.step(), measured, board);
     if (isKept() || stop) { // after its line: a resume cuts the lines back to the checkpoint
       checkpoints.write(session, state, environment());
     }
@@ -233,12 +250,19 @@ public final class Trainer implements AutoCloseable {
         .formatted(state.step());
   }
 
-  private void tell(long step, List<LossOverDepth.Row> validation, TensorBoard board) {
-    if (!validation.isEmpty()) {
-      var values = new LinkedHashMap<String, Double>();
-      validation.forEach(row -> values.put("validation/r" + row.recurrences(), row.loss()));
-      board.scalars(step, now(), values);
-      listener.validated(step, validation);
+  private void tell(long step, Measured measured, TensorBoard board) {
+    if (measured.isNothing()) {
+      return;
+    }
+    board.scalars(step, now(), measured.scalars());
+    listener.validated(step, measured.losses());
+    if (!measured.averaged().isEmpty()) {
+      listener.validatedAverage(step, measured.averaged());
+    }
+    if (step >= recipe.schedule().warmup()) {
+      measured
+          .warning(recipe.depth().curriculum().mean(step))
+          .ifPresent(line -> listener.note("warning: " + line));
     }
   }
 
@@ -246,10 +270,10 @@ public final class Trainer implements AutoCloseable {
    * The validation that a stop cut off: with it, the run's lines are those of one never stopped.
    */
   private void catchUp(Metrics metrics, TensorBoard board) {
-    var validation = validate();
-    if (!validation.isEmpty()) {
-      metrics.complete(validation);
-      tell(state.step() - 1, validation, board);
+    var measured = validate();
+    if (!measured.isNothing()) {
+      metrics.complete(measured);
+      tell(state.step() - 1, measured, board);
     }
   }
 
@@ -257,14 +281,17 @@ public final class Trainer implements AutoCloseable {
     return System.currentTimeMillis();
   }
 
-  /** Loss on the validation rows over depth; none where there are no rows or the run is to stop. */
-  private List<LossOverDepth.Row> validate() {
+  /** What the validation rows tell; nothing where there are none or the run is to stop. */
+  private Measured validate() {
     var rows = session.validation;
     try {
       goOn();
-      return rows == null ? List.of() : rows.measure(session.weights, device, _ -> goOn());
+      int examined = recipe.depth().curriculum().mean(state.step() - 1);
+      return rows == null
+          ? Measured.NOTHING
+          : rows.measure(session.weights, session.average, device, examined, _ -> goOn());
     } catch (Stopped e) {
-      return List.of();
+      return Measured.NOTHING;
     }
   }
 

@@ -75,8 +75,25 @@ final class Validation {
     return depths;
   }
 
-  /** As {@link LossOverDepth#measure}. */
-  List<LossOverDepth.Row> measure(Weights weights, Device device, LongConsumer progress) {
-    return LossOverDepth.measure(weights, device, settings, rows.open(), name, progress);
+  /**
+   * Measures weights and, where there are some, averaged weights.
+   *
+   * @param examined recurrences whose states are looked at
+   * @param progress as in {@link LossOverDepth#measure}
+   */
+  Measured measure(
+      Weights weights,
+      @Nullable AveragedWeights average,
+      Device device,
+      int examined,
+      LongConsumer progress) {
+    var own =
+        LossOverDepth.examine(weights, device, settings, examined, rows.open(), name, progress);
+    var averaged =
+        average == null
+            ? List.<LossOverDepth.Row>of()
+            : LossOverDepth.measure(
+                average.weights(), device, settings, rows.open(), name, progress);
+    return new Measured(own.losses(), averaged, own.diagnostics());
   }
 }

@@ -312,6 +312,11 @@ public final class Device implements AutoCloseable {
     return buffer.pointer();
   }
 
+  /** Bytes of memory that nobody uses now. */
+  public long freeBytes() {
+    return functions.memory().unused();
+  }
+
   /** Free and total memory, for people. */
   String memory() {
     var memory = functions.memory();

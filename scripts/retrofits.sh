@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Retrofits of small real models, compared: the base's loss, the untrained retrofit, retrofits healed with a linear, a 1-sqrt
+# and no curriculum and with AdamW in Muon's place, and the fixed-depth base trained on for equal FLOPs, each over r = 1 to 32.
+#
+#   scripts/retrofits.sh [small|large|all] [--model DIR] [--texts DIR] [--out DIR]
+#
+# small: babyllama361, a published Llama of five layers, cut into 0 / 2-3 / 4. large: a base of twelve layers that is first
+# trained here, cut into 0-2 / 5-8 / 9-11. Without options model and texts (TinyStories) come from ../shared; they are only
+# read. The same command goes on after an interruption. About fifteen and forty-five minutes of two quiet cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/measures.sh
+
+fail() {
+    echo "retrofits: $2" >&2
+    exit "$1"
+}
+
+which=all
+case ${1:-} in small | large | all)
+    which=$1
+    shift
+    ;;
+esac
+model=../shared/models/babyllama361-hf
+texts=../shared/data/text
+out=runs/retrofits
+while [ $# -gt 0 ]; do
+    case $1 in
+        --model | --texts | --out)
+            [ $# -gt 1 ] || fail 2 "$1: its value is missing"
+            declare "${1#--}=$2"
+            shift 2
+            ;;
+        *) fail 2 "unknown argument $1; expected small, large, all, --model, --texts or --out" ;;
+    esac
+done
+[ -d "$model" ] || fail 2 "$model: no such folder, expected a Llama of five layers; name it with --model"
+for file in train_sample_944k.txt v2_sample_10k_lines.txt valid_sample_794k.txt; do
+    [ -e "$texts/$file" ] || fail 2 "$texts/$file: no such file, expected TinyStories; name their folder with --texts"
+done
+data="data.train=[{path: '$texts/train_sample_944k.txt', weight: 2}, {path: '$texts/v2_sample_10k_lines.txt', weight: 3}]"
+
+train() { # recipe model out steps [KEY=VALUE …]
+    ./rondo train "scripts/recipes/study/$1.yaml" "model=$2" "out=$3" "steps=$4" "$data" "${@:5}" >/dev/null
+}
+
+compare() { # folder, base, its layers as prelude core coda, steps
+    local here=$1 base=$2 steps=$6 flops two more
+    if [ ! -e "$here/retrofit/config.json" ]; then
+        ./rondo retrofit --model "$base" --prelude "$3" --core "$4" --coda "$5" --adapter kaiming --seed 1 --out "$here/retrofit" >&2
+    fi
+    local fresh=$here/retrofit
+    train heal "$fresh" "$here/1-sqrt" "$steps"
+    train heal "$fresh" "$here/linear" "$steps" depth.curriculum.curve=linear
+    train heal "$fresh" "$here/none" "$steps" depth.curriculum.curve=none
+    train heal "$fresh" "$here/adamw" "$steps" 'optimizer={name: adamw, lr: 0.002, eps: 1e-8, weight_decay: 0.01}'
+    flops=$(flops "$here/1-sqrt")
+    train heal "$base" "$here/probe" 2 # the fewest that warmup and decay fit into
+    two=$(flops "$here/probe")
+    more=$(awk -v all="$flops" -v two="$two" 'BEGIN { printf "%.0f", 2 * all / two }')
+    echo "retrofits: healing took $flops FLOPs: the base gets $more steps for as many" >&2
+    train heal "$base" "$here/continued" "$more"
+    ./rondo loss --data "$texts/valid_sample_794k.txt" --sequence-length 256 --rows 256 --batch 16 --recurrences 1,2,4,8,16,32 \
+        --plot "$here/loss.png" --model "base=$base" --model "base, trained on=$here/continued" \
+        --model "retrofit, untrained=$fresh" --model "healed, 1-sqrt=$here/1-sqrt" --model "healed, linear=$here/linear" \
+        --model "healed, no curriculum=$here/none" --model "healed, AdamW=$here/adamw" >"$here/table.txt"
+    cat "$here/table.txt"
+    for run in 1-sqrt linear none adamw continued; do
+        echo "FLOPs of $run: $(flops "$here/$run")"
+    done
+}
+
+if [ $which != large ]; then
+    compare "$out/small" "$model" 0 2-3 4 200
+fi
+if [ $which != small ]; then
+    train pretrain scripts/recipes/study/base "$out/large/base" 800 "data.tokenizer=$model"
+    compare "$out/large" "$out/large/base" 0-2 5-8 9-11 150
+fi

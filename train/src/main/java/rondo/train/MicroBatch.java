@@ -1,0 +1,99 @@
+package rondo.train;
+
+import java.util.Locale;
+import java.util.function.LongSupplier;
+import rondo.engine.graph.TensorType;
+import rondo.engine.weights.ParameterLayout;
+import rondo.nn.FixedModel;
+import rondo.nn.Model;
+import rondo.nn.RecurrentModel;
+import rondo.nn.WorkingWeights;
+import rondo.optim.Optimizer;
+
+/** Chooses the rows of a pass by the memory that a run plans, before any of it is allocated. */
+public final class MicroBatch {
+  /** Of what is free on a device: recorded graphs and libraries take some, too. */
+  private static final double PART = 0.9;
+
+  private static final double GIB = 1L << 30;
+
+  /**
+   * What was chosen.
+   *
+   * @param planned bytes of the run with so many rows
+   * @param budget bytes that it may take
+   */
+  public record Choice(int micro, long planned, long budget) {
+    @Override
+    public String toString() {
+      return "batch.micro: auto is %d: %s planned, %s may be taken"
+          .formatted(micro, size(planned), size(budget));
+    }
+  }
+
+  private MicroBatch() {}
+
+  /**
+   * The largest divisor of a step's rows that fits.
+   *
+   * @param free bytes that are free on the device, asked where the recipe has no {@code memory}
+   * @throws IllegalArgumentException when not even one row does
+   */
+  public static Choice choose(Recipe recipe, Model model, LongSupplier free) {
+    long budget = recipe.memory() > 0 ? recipe.memory() : (long) (PART * free.getAsLong());
+    long least = 0;
+    for (int micro = recipe.sequences(); micro > 0; micro--) {
+      if (recipe.sequences() % micro == 0) {
+        least = planned(recipe.withMicro(micro), model);
+        if (least <= budget) {
+          return new Choice(micro, least, budget);
+        }
+      }
+    }
+    throw new IllegalArgumentException(
+        "recipe: batch.micro: auto: one row needs %s and %s may be taken: expected more memory, a shorter data.sequence_length, less depth.backprop, or depth.keep: state"
+            .formatted(size(least), size(budget)));
+  }
+
+  /** Bytes on the device of a run whose rows of a pass are chosen, at most. */
+  public static long planned(Recipe recipe, Model model) {
+    var layout = new ParameterLayout(model.parameters());
+    var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
+    long state;
+    long workspace;
+    switch (model) {
+      case FixedModel m -> {
+        var plan = StepPlans.fixed(recipe, m);
+        state = plan.stateBytes();
+        workspace = plan.workspaceBytes();
+      }
+      case RecurrentModel m -> {
+        var plan = StepPlans.depth(recipe, m);
+        state = plan.stateBytes();
+        workspace = plan.workspaceBytes();
+      }
+    }
+    long copies = WorkingWeights.bytes(layout, recipe.activations());
+    int weights = recipe.ema() == null ? 2 : 3; // with gradients and average
+    return weights * layout.bytes()
+        + copies
+        + update.stateBytes()
+        + state
+        + Math.max(workspace, update.workspaceBytes())
+        + (recipe.data().validation() == null ? 0 : measuring(recipe, model, workspace, copies));
+  }
+
+  /** What a validation adds for its time: its programs are a part of the pass's. */
+  private static long measuring(Recipe recipe, Model model, long workspace, long copies) {
+    int time = recipe.data().sequenceLength();
+    var block = model.config().block();
+    var hidden = TensorType.of(recipe.activations(), recipe.micro(), time, block.width());
+    var ids = TensorType.i32(recipe.micro(), time);
+    long table = 4L * time * block.headDim();
+    return workspace + copies + 2 * hidden.bytes() + 3 * ids.bytes() + table + 10 * 256;
+  }
+
+  private static String size(long bytes) {
+    return String.format(Locale.ROOT, "%.3g GiB", bytes / GIB);
+  }
+}
