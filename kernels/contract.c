@@ -386,13 +386,14 @@ int32_t rondo_truncated_normal(rondo_stream *s, const int64_t *key, float std, f
 }
 
 int32_t rondo_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x, const void *head, const int32_t *targets, int64_t rows,
-    int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float *scratch, float *loss, void *dx, int32_t accumulate_dhead,
-    float *dhead)
+    int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float z, float *scratch, float *loss, void *dx,
+    int32_t accumulate_dhead, float *dhead)
 {
     ACTIVATIONS(linear_cross_entropy);
     EXTENT(linear_cross_entropy, rows, 0);
     EXTENT(linear_cross_entropy, width, 1);
     EXTENT(linear_cross_entropy, vocab, 1);
+    REQUIRE(z >= 0, "rondo_linear_cross_entropy: z is %g, expected at least 0", z);
     NEED(linear_cross_entropy, loss);
     if (rows > 0) {
         NEED(linear_cross_entropy, x);
@@ -401,7 +402,7 @@ int32_t rondo_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x,
         NEED(linear_cross_entropy, scratch);
         EXTENT(linear_cross_entropy, chunk_rows, 1);
     }
-    return rondo_device->linear_cross_entropy(s, type, x, head, targets, rows, width, vocab, chunk_rows, grad_scale, scratch, loss, dx,
+    return rondo_device->linear_cross_entropy(s, type, x, head, targets, rows, width, vocab, chunk_rows, grad_scale, z, scratch, loss, dx,
         accumulate_dhead, dhead);
 }
 
@@ -437,6 +438,22 @@ int32_t rondo_adamw(rondo_stream *s, float *p, const float *g, float *m, float *
     NEED(adamw, control);
     NEED(adamw, clip);
     return rondo_device->adamw(s, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay);
+}
+
+int32_t rondo_ellis_adam(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
+    float beta1, float beta2, float eps, float weight_decay, int32_t update_clipping, int32_t use_atan2)
+{
+    NEED(ellis_adam, s);
+    EXTENT(ellis_adam, n, 0);
+    REQUIRE(!update_clipping || eps >= 1.1e-19f, "rondo_ellis_adam: eps is %g, expected at least 1.1e-19 with update_clipping", eps);
+    if (n == 0) return RONDO_OK;
+    NEED(ellis_adam, p);
+    NEED(ellis_adam, g);
+    NEED(ellis_adam, m);
+    NEED(ellis_adam, v);
+    NEED(ellis_adam, control);
+    NEED(ellis_adam, clip);
+    return rondo_device->ellis_adam(s, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay, update_clipping, use_atan2);
 }
 
 int32_t rondo_muon_momentum(rondo_stream *s, float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)

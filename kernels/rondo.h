@@ -53,7 +53,7 @@ enum { RONDO_F32 = 0, RONDO_BF16 = 1, RONDO_I32 = 2, RONDO_I64 = 3, RONDO_I8 = 4
 /* ---- the library ------------------------------------------------------------------------------------------------------- */
 
 /* Raised whenever a signature below changes: Java refuses a library of another number. */
-#define RONDO_CONTRACT 3
+#define RONDO_CONTRACT 4
 RONDO_API int32_t rondo_contract(void);
 
 /* One line for people: what this library runs on and with which instructions, e.g. "cpu: avx2+fma". Static storage. */
@@ -242,12 +242,13 @@ RONDO_API int32_t rondo_truncated_normal(rondo_stream *s, const int64_t *key, fl
 /*
  * Softmax cross-entropy of logits = x * head^T, rows of targets = -100 ignored; the logits exist for chunk_rows rows at a time,
  * in scratch [chunk_rows, vocab] f32. head is of type. loss [2]: the mean over counted rows (0 when there are none), and their number.
- * dx [rows, width] or null, dhead [vocab, width] or null: gradient of grad_scale * mean loss, in the same pass.
+ * dx [rows, width] or null, dhead [vocab, width] or null: gradient of grad_scale * (mean loss + z * mean over counted rows of
+ * logsumexp(logits)^2), in the same pass (the z-loss of PaLM, arXiv 2204.02311); loss[0] is without it, z at least 0.
  * accumulate_dhead: dhead += . A target outside 0..vocab-1 other than -100 is RONDO_INVALID.
  */
 RONDO_API int32_t rondo_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x, const void *head,
-    const int32_t *targets, int64_t rows, int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float *scratch,
-    float *loss, void *dx, int32_t accumulate_dhead, float *dhead);
+    const int32_t *targets, int64_t rows, int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float z,
+    float *scratch, float *loss, void *dx, int32_t accumulate_dhead, float *dhead);
 
 /* ---- optimisers --------------------------------------------------------------------------------------------------------- */
 
@@ -264,6 +265,19 @@ RONDO_API int32_t rondo_clip_factor(rondo_stream *s, const float *sum_squares, f
  */
 RONDO_API int32_t rondo_adamw(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control,
     const float *clip, int64_t n, float beta1, float beta2, float eps, float weight_decay);
+
+/*
+ * ELLISAdam (Huginn's training code, arXiv 2502.05171; "AdamW*" of arXiv 2511.07384) on one tensor of n elements, in place.
+ * control [5]: lr, 1 - beta1^t, 1 - beta2^t, lr / peak lr, and whether m and v begin at this step (1, else 0: running init);
+ * clip: the pair of rondo_clip_factor.
+ * g' = g*clip[1]; if control[4]: m = g', v = g'^2; m += (1-beta1)*(g' - m); v = beta2*v + (1-beta2)*g'^2;
+ * update_clipping: v = max(v, eps^2), rho = sqrt(mean(g'^2 / v)) over the tensor, else rho = 0; alpha = lr / max(1, rho) / control[1];
+ * d = sqrt(v) / sqrt(control[2]); p = p*(1 - control[3]*weight_decay) - alpha * (use_atan2 ? atan2(m, d) : m / (d + eps)).
+ * With update_clipping eps is at least 1.1e-19, so that eps^2 is a normal number.
+ */
+RONDO_API int32_t rondo_ellis_adam(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control,
+    const float *clip, int64_t n, float beta1, float beta2, float eps, float weight_decay, int32_t update_clipping,
+    int32_t use_atan2);
 
 /* Muon's momentum: g' = g*clip[1]; m += (1-momentum)*(g' - m) in place; u = g' + momentum*(m - g') (Nesterov). */
 RONDO_API int32_t rondo_muon_momentum(rondo_stream *s, float *m, const float *g, const float *clip, int64_t n, float momentum,

@@ -2,7 +2,7 @@
  * loss.c: softmax cross-entropy of logits = x * head^T, with gradients, a chunk of rows of logits at a time.
  *
  * For each chunk: logits by the blocked product into scratch; per row maximum, sum of exponentials and loss, and the logits
- * become (softmax - onehot) * grad_scale / count in place; then dx = dlogits * head and dhead += dlogits^T * x by products.
+ * become (softmax * (1 + 2 * z * logsumexp) - onehot) * grad_scale / count in place; then dx = dlogits * head and dhead += dlogits^T * x by products.
  * Three passes over a row of logits, which fits the second-level cache. Losses are summed in double, in row order.
  */
 #include <math.h>
@@ -17,11 +17,11 @@ struct job {
     const int32_t *targets;
     double *losses;
     int64_t rows, vocab, chunk;
-    float factor;
+    float factor, z;
     int gradient;
 };
 
-static double row_loss(float *x, int64_t n, int32_t target, float factor, int gradient)
+static double row_loss(float *x, int64_t n, int32_t target, float factor, float z, int gradient)
 {
     if (target < 0) {
         if (gradient) memset(x, 0, n * sizeof(float));
@@ -48,12 +48,13 @@ static double row_loss(float *x, int64_t n, int32_t target, float factor, int gr
         if (gradient) x[i] = e;
         total += e;
     }
+    double logsumexp = log(total) + top;
     if (gradient) {
-        float scale = (float) (factor / total);
+        float scale = (float) (factor * (1 + 2 * z * logsumexp) / total);
         for (i = 0; i < n; i++) x[i] *= scale;
         x[target] -= factor;
     }
-    return log(total) + top - chosen;
+    return logsumexp - chosen;
 }
 
 static void loss_rows(const void *job, int64_t chunk, float *scratch)
@@ -62,12 +63,12 @@ static void loss_rows(const void *job, int64_t chunk, float *scratch)
     int64_t end = least((chunk + 1) * j->chunk, j->rows);
     double sum = 0;
     for (int64_t r = chunk * j->chunk; r < end; r++)
-        sum += row_loss(j->logits + r * j->vocab, j->vocab, j->targets[r], j->factor, j->gradient);
+        sum += row_loss(j->logits + r * j->vocab, j->vocab, j->targets[r], j->factor, j->z, j->gradient);
     j->losses[chunk] = sum;
 }
 
 int32_t K(linear_cross_entropy)(rondo_stream *s, int32_t type, const void *x, const void *head, const int32_t *targets, int64_t rows,
-    int64_t width, int64_t vocab, int64_t chunk_rows_wanted, float grad_scale, float *scratch, float *loss, void *dx,
+    int64_t width, int64_t vocab, int64_t chunk_rows_wanted, float grad_scale, float z, float *scratch, float *loss, void *dx,
     int32_t accumulate_dhead, float *dhead)
 {
     int64_t count = 0;
@@ -92,7 +93,7 @@ int32_t K(linear_cross_entropy)(rondo_stream *s, int32_t type, const void *x, co
             .alpha = 1, .out = scratch, .out_ld = vocab};
         K(product)(s, &logits);
         struct job job = {scratch, targets + r0, rondo_partials(s), n, vocab, chunk_rows(n, pieces(16384, vocab), RONDO_PARTIALS),
-            (float) ((double) grad_scale / count), dx || dhead};
+            (float) ((double) grad_scale / count), z, dx || dhead};
         int64_t chunks = pieces(n, job.chunk);
         rondo_parallel(s, chunks, n * vocab * 4, loss_rows, &job);
         for (int64_t i = 0; i < chunks; i++) total += job.losses[i];

@@ -1,7 +1,7 @@
 /*
- * optimizers.c: sums of squares, gradient clipping, AdamW, and the elementwise parts of Muon.
+ * optimizers.c: sums of squares, gradient clipping, AdamW, ELLISAdam, and the elementwise parts of Muon.
  *
- * All bound by memory: AdamW moves 28 bytes a parameter, Muon's momentum 16, its application 12 (10 with bf16), a sum of
+ * All bound by memory: AdamW moves 28 bytes a parameter, ELLISAdam 36 in two passes, Muon's momentum 16, its application 12 (10 with bf16), a sum of
  * squares 4. Sums are taken in double over chunks fixed by the length and added in chunk order.
  */
 #include "kernels.h"
@@ -83,6 +83,85 @@ int32_t K(adamw)(rondo_stream *s, float *p, const float *g, float *m, float *v, 
     struct job job = {.p = p, .m = m, .v = v, .g = g, .x = control, .n = n,
         .factors = {beta1, beta2, 1 - control[0] * weight_decay, clip[1], control[0] / control[1], eps}};
     rondo_parallel(s, pieces(n, CHUNK), n * 4, adamw_chunk, &job);
+    return RONDO_OK;
+}
+
+struct ellis {
+    float *p, *m, *v;
+    const float *g;
+    double *partials;
+    int64_t n, chunk;
+    float beta1, beta2, eps, clip, keep, rate, root, least_square;
+    int begins, clipping, use_atan2;
+};
+
+/* First pass: the moments and, chunk by chunk, the sums of g'^2 / v. */
+static void ellis_moments(const void *job, int64_t chunk, float *ratios)
+{
+    const struct ellis *j = job;
+    int64_t end = least((chunk + 1) * j->chunk, j->n);
+    float beta1 = j->beta1, beta2 = j->beta2, clip = j->clip, least_square = j->least_square;
+    int begins = j->begins;
+    double sum = 0;
+    for (int64_t start = chunk * j->chunk; start < end; start += CHUNK) {
+        int64_t n = least(CHUNK, end - start);
+        float *restrict m = j->m + start, *restrict v = j->v + start, *restrict ratio = ratios;
+        const float *restrict g = j->g + start;
+        INDEPENDENT for (int64_t i = 0; i < n; i++) {
+            float gradient = g[i] * clip, mean = begins ? gradient : m[i], square = begins ? gradient * gradient : v[i];
+            mean += (1 - beta1) * (gradient - mean);
+            square = beta2 * square + (1 - beta2) * gradient * gradient;
+            square = square < least_square ? least_square : square;
+            m[i] = mean;
+            v[i] = square;
+            ratio[i] = gradient / sqrtf(square);
+        }
+        if (j->clipping) sum += squares(ratios, n);
+    }
+    j->partials[chunk] = sum;
+}
+
+/*
+ * atan2(y, x) for x >= 0, which a compiler makes vectors of: the smaller over the larger of |y| and x, shifted by pi/4 above tan(pi/8),
+ * and the polynomial of Cephes' atanf.
+ */
+INLINE float arc_tangent(float y, float x)
+{
+    float size = fabsf(y), low = size < x ? size : x, high = size < x ? x : size;
+    float t = high == 0 ? 0 : low / high, shift = t > 0.41421356f ? 0.78539816f : 0;
+    t = t > 0.41421356f ? (t - 1) / (t + 1) : t;
+    float z = t * t;
+    float angle = shift + (t + t * z * (((8.05374449538e-2f * z - 1.38776856032e-1f) * z + 1.99777106478e-1f) * z - 3.33329491539e-1f));
+    return copysignf(size < x ? angle : 1.57079633f - angle, y) * (high == 0 ? 0 : 1);
+}
+
+static void ellis_update(const void *job, int64_t chunk, float *scratch)
+{
+    const struct ellis *j = job;
+    int64_t start = chunk * CHUNK, n = least(CHUNK, j->n - start);
+    float *restrict p = j->p + start, keep = j->keep, rate = j->rate, root = j->root, eps = j->eps;
+    const float *restrict m = j->m + start, *restrict v = j->v + start;
+    if (j->use_atan2) {
+        INDEPENDENT for (int64_t i = 0; i < n; i++) p[i] = p[i] * keep - rate * arc_tangent(m[i], sqrtf(v[i]) / root);
+    } else {
+        INDEPENDENT for (int64_t i = 0; i < n; i++) p[i] = p[i] * keep - rate * m[i] / (sqrtf(v[i]) / root + eps);
+    }
+}
+
+int32_t K(ellis_adam)(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
+    float beta1, float beta2, float eps, float weight_decay, int32_t update_clipping, int32_t use_atan2)
+{
+    struct ellis job = {.p = p, .m = m, .v = v, .g = g, .partials = rondo_partials(s), .n = n,
+        .chunk = chunk_rows(n, CHUNK, RONDO_PARTIALS), .beta1 = beta1, .beta2 = beta2, .eps = eps, .clip = clip[1],
+        .keep = 1 - control[3] * weight_decay, .root = sqrtf(control[2]), .least_square = update_clipping ? eps * eps : 0,
+        .begins = control[4] != 0, .clipping = update_clipping, .use_atan2 = use_atan2};
+    int64_t chunks = pieces(n, job.chunk);
+    rondo_parallel(s, chunks, n * 4, ellis_moments, &job);
+    double sum = 0;
+    for (int64_t i = 0; i < chunks; i++) sum += job.partials[i];
+    float rho = (float) sqrt(sum / n);
+    job.rate = control[0] / (rho > 1 ? rho : 1) / control[1];
+    rondo_parallel(s, pieces(n, CHUNK), n * 4, ellis_update, &job);
     return RONDO_OK;
 }
 

@@ -2,7 +2,7 @@
  * loss.cu: softmax cross-entropy of logits = x * head^T, with gradients, a chunk of rows of logits at a time.
  *
  * First the counted targets, and a check of all of them. Then for each chunk: logits by a product into scratch; a block a row for
- * maximum, sum of exponentials and loss, and the logits become (softmax - onehot) * grad_scale / count in place; then
+ * maximum, sum of exponentials and loss, and the logits become (softmax * (1 + 2 * z * logsumexp) - onehot) * grad_scale / count in place; then
  * dx = dlogits * head and dhead += dlogits^T * x by products. Logits are f32, their gradients of the activations' type. Losses are
  * summed in double in an order fixed by the shape.
  */
@@ -32,7 +32,7 @@ __global__ void count_kernel(const int32_t *targets, int64_t rows, int64_t vocab
  */
 template <class T, int N>
 __global__ __launch_bounds__(THREADS) void rows_kernel(float *logits, const int32_t *targets, int64_t rows, int64_t vocab, float grad_scale,
-    int gradient, const float *loss, double *partials)
+    float z, int gradient, const float *loss, double *partials)
 {
     SHARED_ARRAY(float, slots, WARP);
     SHARED_ARRAY(double, sums, WARP);
@@ -65,7 +65,7 @@ __global__ __launch_bounds__(THREADS) void rows_kernel(float *logits, const int3
         if (!gradient) continue;
         /* Thread 0 has read the target's logit before any thread overwrites it. */
         __syncthreads();
-        float scale = (float) (factor / sum);
+        float scale = (float) (factor / sum) * (z == 0 ? 1 : 1 + 2 * z * (top + logf((float) sum)));
         for (int64_t start = 0; start < vocab; start += THREADS * N) {
             int64_t i = start + threadIdx.x * N;
             float v[N];
@@ -96,7 +96,7 @@ __global__ void total_kernel(double *partials, int64_t blocks, int last, float *
 /* The products that surround rows_kernel; T is the type of x, head and dx. */
 template <class T>
 static int32_t chunk_of_rows(rondo_stream *s, const T *x, const T *head, const int32_t *targets, int64_t n, int64_t width, int64_t vocab,
-    float grad_scale, int last, float *scratch, float *loss, T *dx, float *dhead)
+    float grad_scale, float z, int last, float *scratch, float *loss, T *dx, float *dhead)
 {
     int32_t type = sizeof(T) == sizeof(float) ? RONDO_F32 : RONDO_BF16;
     int64_t blocks = lesser(n, LOSS_BLOCKS), ld = vocab * (int64_t) (sizeof(float) / sizeof(T));
@@ -106,9 +106,9 @@ static int32_t chunk_of_rows(rondo_stream *s, const T *x, const T *head, const i
         vocab, 0, 0);
     if (code != RONDO_OK) return code;
     if (vocab % 4 == 0 && aligned16(scratch))
-        LAUNCH((rows_kernel<T, 4>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, gradient, loss, partials);
+        LAUNCH((rows_kernel<T, 4>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, z, gradient, loss, partials);
     else
-        LAUNCH((rows_kernel<T, 1>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, gradient, loss, partials);
+        LAUNCH((rows_kernel<T, 1>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, z, gradient, loss, partials);
     LAUNCH(total_kernel, 1, THREADS, 0, s->stream, partials, blocks, last, loss);
     if (dx)
         code = rondo_matmul(s, 1, n, width, vocab, 1, scratch, type, 0, ld, 0, head, type, 0, width, 0, 0, nullptr, 0, 0, dx, type, width, 0, 0);
@@ -119,8 +119,8 @@ static int32_t chunk_of_rows(rondo_stream *s, const T *x, const T *head, const i
 }
 
 int32_t device_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x, const void *head, const int32_t *targets, int64_t rows,
-    int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float *scratch, float *loss, void *dx, int32_t accumulate_dhead,
-    float *dhead)
+    int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float z, float *scratch, float *loss, void *dx,
+    int32_t accumulate_dhead, float *dhead)
 {
     int32_t code = RONDO_OK;
     if (dhead && !accumulate_dhead) code = rondo_zero(s, dhead, vocab * width * (int64_t) sizeof(float));
@@ -133,7 +133,7 @@ int32_t device_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x
         using T = decltype(element);
         for (int64_t r0 = 0; r0 < rows && code == RONDO_OK; r0 += chunk_rows) {
             int64_t n = lesser(chunk_rows, rows - r0);
-            code = chunk_of_rows(s, (const T *) x + r0 * width, (const T *) head, targets + r0, n, width, vocab, grad_scale, r0 + n == rows,
+            code = chunk_of_rows(s, (const T *) x + r0 * width, (const T *) head, targets + r0, n, width, vocab, grad_scale, z, r0 + n == rows,
                 scratch, loss, dx ? (T *) dx + r0 * width : nullptr, dhead);
         }
     });

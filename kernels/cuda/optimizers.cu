@@ -1,7 +1,8 @@
 /*
- * optimizers.cu: sums of squares, gradient clipping, AdamW, and the elementwise parts of Muon.
+ * optimizers.cu: sums of squares, gradient clipping, AdamW, ELLISAdam, and the elementwise parts of Muon.
  *
- * All bound by memory: AdamW moves 28 bytes a parameter, Muon's momentum 16, its application 12 (10 with bf16), a sum of squares 4.
+ * All bound by memory: AdamW moves 28 bytes a parameter, ELLISAdam 36 in two passes, Muon's momentum 16, its application 12 (10 with
+ * bf16), a sum of squares 4.
  * Sums are taken in double over chunks fixed by the length and added in chunk order. Learning rate, bias corrections and clip
  * factor are read from the device, so that a captured step follows them. 16 bytes a thread and access where pointers allow.
  */
@@ -112,6 +113,81 @@ int32_t device_adamw(rondo_stream *s, float *p, const float *g, float *m, float 
         LAUNCH(adamw_kernel<4>, blocks, THREADS, 0, s->stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay);
     else LAUNCH(adamw_kernel<1>, blocks, THREADS, 0, s->stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weight_decay);
     return launched(s, "rondo_adamw");
+}
+
+/* ELLISAdam's first pass: the moments, and partials[chunk] = the sum of g'^2 / v of one chunk. */
+template <int WIDTH>
+__global__ void ellis_moments_kernel(const float *g, float *m, float *v, const float *control, const float *clip, int64_t n, int64_t chunk,
+    float beta1, float beta2, float least_square, double *partials)
+{
+    SHARED_ARRAY(double, slots, WARP);
+    int64_t start = (int64_t) blockIdx.x * chunk, end = lesser(start + chunk, n);
+    float factor = clip[1];
+    bool begins = control[4] != 0;
+    double sum = 0;
+    each<WIDTH>(start, end, threadIdx.x, THREADS, [&](int64_t i, auto count) {
+        constexpr int N = decltype(count)::N;
+        float gradient[N], mean[N], square[N];
+        load(g + i, gradient);
+        load(m + i, mean);
+        load(v + i, square);
+        for (int e = 0; e < N; e++) {
+            float d = gradient[e] * factor;
+            if (begins) mean[e] = d, square[e] = d * d;
+            mean[e] += (1 - beta1) * (d - mean[e]);
+            square[e] = beta2 * square[e] + (1 - beta2) * d * d;
+            square[e] = square[e] < least_square ? least_square : square[e];
+            /* Without a least square nobody reads the sum, which may then be 0 / 0. */
+            float ratio = d / sqrtf(square[e]);
+            sum += (double) ratio * ratio;
+        }
+        store(m + i, mean);
+        store(v + i, square);
+    });
+    sum = block_sum(sum, slots);
+    if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+/* The second pass: every block adds the partials, in the same order. */
+template <int WIDTH>
+__global__ void ellis_update_kernel(float *p, const float *m, const float *v, const float *control, const double *partials, int64_t n,
+    int64_t chunk, float eps, float weight_decay, int clipping, int use_atan2)
+{
+    SHARED_ARRAY(double, slots, WARP);
+    float rho = clipping ? (float) sqrt(sum_partials(partials, gridDim.x, slots) / n) : 0;
+    float keep = 1 - control[3] * weight_decay, rate = control[0] / (rho > 1 ? rho : 1) / control[1], root = sqrtf(control[2]);
+    int64_t start = (int64_t) blockIdx.x * chunk, end = lesser(start + chunk, n);
+    each<WIDTH>(start, end, threadIdx.x, THREADS, [&](int64_t i, auto count) {
+        constexpr int N = decltype(count)::N;
+        float weight[N], mean[N], square[N];
+        load(p + i, weight);
+        load(m + i, mean);
+        load(v + i, square);
+        for (int e = 0; e < N; e++) {
+            float d = sqrtf(square[e]) / root;
+            weight[e] = weight[e] * keep - rate * (use_atan2 ? atan2f(mean[e], d) : mean[e] / (d + eps));
+        }
+        store(p + i, weight);
+    });
+}
+
+int32_t device_ellis_adam(rondo_stream *s, float *p, const float *g, float *m, float *v, const float *control, const float *clip, int64_t n,
+    float beta1, float beta2, float eps, float weight_decay, int32_t update_clipping, int32_t use_atan2)
+{
+    int64_t chunk = chunk_of(n, PARTIALS);
+    unsigned blocks = (unsigned) pieces(n, chunk);
+    double *partials = s->partials;
+    float least_square = update_clipping ? eps * eps : 0;
+    if (aligned16(p, g, m, v)) {
+        LAUNCH(ellis_moments_kernel<4>, blocks, THREADS, 0, s->stream, g, m, v, control, clip, n, chunk, beta1, beta2, least_square, partials);
+        LAUNCH(ellis_update_kernel<4>, blocks, THREADS, 0, s->stream, p, m, v, control, partials, n, chunk, eps, weight_decay,
+            update_clipping, use_atan2);
+    } else {
+        LAUNCH(ellis_moments_kernel<1>, blocks, THREADS, 0, s->stream, g, m, v, control, clip, n, chunk, beta1, beta2, least_square, partials);
+        LAUNCH(ellis_update_kernel<1>, blocks, THREADS, 0, s->stream, p, m, v, control, partials, n, chunk, eps, weight_decay,
+            update_clipping, use_atan2);
+    }
+    return launched(s, "rondo_ellis_adam");
 }
 
 template <int WIDTH> __global__ void momentum_kernel(float *m, const float *g, const float *clip, int64_t n, float momentum, float *u)

@@ -101,7 +101,7 @@ static void rows(void)
     const int64_t r = 8192, w = 512, n = r * w;
     float *a = floats(n), *b = floats(2 * n), *c = floats(2 * n), *d = floats(n), *gain = floats(w), *rstd = floats(r);
     int64_t key[2] = {1, 2};
-    float control[3] = {1e-3f, 0.5f, 0.5f}, clip[2] = {1, 1}, out[2];
+    float control[5] = {1e-3f, 0.5f, 0.5f, 1, 0}, clip[2] = {1, 1}, out[2];
     report("memcpy (one thread)", 8.0 * n, BEST(memcpy(c, a, n * 4)));
     report("copy", 8.0 * n, BEST(rondo_copy(s, a, c, n * 4)));
     report("add", 12.0 * n, BEST(rondo_add(s, RONDO_F32, a, d, n, c)));
@@ -114,6 +114,7 @@ static void rows(void)
     report("truncated_normal", 4.0 * n, BEST(rondo_truncated_normal(s, key, 1, 3, n, c)));
     report("sum_squares", 4.0 * n, BEST(rondo_sum_squares(s, a, n, out)));
     report("adamw", 28.0 * n, BEST(rondo_adamw(s, a, d, b, b + n, control, clip, n, 0.9f, 0.95f, 1e-8f, 0.1f)));
+    report("ellis_adam", 36.0 * n, BEST(rondo_ellis_adam(s, a, d, b, b + n, control, clip, n, 0.9f, 0.95f, 1e-6f, 0.1f, 1, 1)));
     report("small add (1024)", 12.0 * 1024, BEST(rondo_add(s, RONDO_F32, a, d, 1024, c)));
 }
 
@@ -122,7 +123,7 @@ static void loss(int64_t r, int64_t w, int64_t v, int64_t chunk)
     float *x = floats(r * w), *head = floats(v * w), *scratch = floats(chunk * v), *dx = floats(r * w), *dhead = floats(v * w), out[2];
     int32_t *targets = malloc(r * 4);
     for (int64_t i = 0; i < r; i++) targets[i] = i % v;
-    double t = BEST(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, r, w, v, chunk, 1, scratch, out, dx, 0, dhead));
+    double t = BEST(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, r, w, v, chunk, 1, 0, scratch, out, dx, 0, dhead));
     printf("linear_cross_entropy %lld x %lld x %lld chunk %lld  %9.1f us %8.1f GFLOP/s\n", (long long) r, (long long) w, (long long) v,
         (long long) chunk, t * 1e6, 6.0 * r * w * v / t / 1e9);
 }

@@ -184,9 +184,9 @@ void test_bf16_loss(rondo_stream *s)
         float *scratch = floats(chunk * vocab), loss[2], half_loss[2], *dhead = floats(vocab * width), *half = copy_of(dhead,
             vocab * width);
         for (int64_t r = 0; r < rows; r += 3) targets[r] = -100;
-        call(rondo_linear_cross_entropy(s, RONDO_F32, x.wide, head.wide, targets, rows, width, vocab, chunk, 0.7f, scratch, loss,
+        call(rondo_linear_cross_entropy(s, RONDO_F32, x.wide, head.wide, targets, rows, width, vocab, chunk, 0.7f, 0.1f, scratch, loss,
             dx.wide, 1, dhead));
-        call(rondo_linear_cross_entropy(s, RONDO_BF16, x.half, head.half, targets, rows, width, vocab, chunk, 0.7f, scratch, half_loss,
+        call(rondo_linear_cross_entropy(s, RONDO_BF16, x.half, head.half, targets, rows, width, vocab, chunk, 0.7f, 0.1f, scratch, half_loss,
             dx.half, 1, half));
         double wanted_loss[2] = {loss[0], loss[1]}, *wanted = doubles(vocab * width);
         check("loss", half_loss, wanted_loss, 2, 1e-5);

@@ -178,6 +178,42 @@ void test_adamw(rondo_stream *s)
     }
 }
 
+/* Two steps, of which the first one begins the moments; the first gradients are 0, so that eps^2 is the second moment. */
+static void ellis_adam(rondo_stream *s, int64_t n, int clipping, int use_atan2)
+{
+    float *p = floats(n), *g = floats(n), *m = floats(n), *v = floats(n), clip[2] = {3, 0.4f}, eps = 1e-4f;
+    double *wp = doubles(n), *wm = doubles(n), *wv = doubles(n);
+    for (int64_t j = 0; j < n; j++) wp[j] = p[j];
+    for (int step = 1; step <= 2; step++) {
+        float control[5] = {3e-3f, step == 1 ? 0.1f : 0.19f, step == 1 ? 0.05f : 0.0975f, 0.5f, step == 1};
+        double ratios = 0;
+        for (int64_t j = 0; j < n; j++) {
+            g[j] = j < 2 ? 0 : (step == 1 ? 1 : 30) * normal();
+            double d = (double) g[j] * clip[1];
+            wm[j] = step == 1 ? d : (double) 0.9f * wm[j] + (1 - (double) 0.9f) * d;
+            wv[j] = step == 1 ? d * d : (double) 0.95f * wv[j] + (1 - (double) 0.95f) * d * d;
+            if (clipping) wv[j] = fmax(wv[j], (double) eps * eps);
+            if (clipping) ratios += d * d / wv[j];
+        }
+        double rho = sqrt(ratios / n), alpha = control[0] / fmax(1, rho) / control[1];
+        for (int64_t j = 0; j < n; j++) {
+            double size = sqrt(wv[j]) / sqrt(control[2]);
+            wp[j] = wp[j] * (1 - control[3] * (double) 0.1f) - alpha * (use_atan2 ? atan2(wm[j], size) : wm[j] / (size + eps));
+        }
+        call(rondo_ellis_adam(s, p, g, m, v, control, clip, n, 0.9f, 0.95f, eps, 0.1f, clipping, use_atan2));
+    }
+    check("m", m, wm, n, 3e-6);
+    check("v", v, wv, n, 3e-6);
+    check("p", p, wp, n, 3e-6);
+    free(p), free(g), free(m), free(v), free(wp), free(wm), free(wv);
+}
+
+void test_ellis_adam(rondo_stream *s)
+{
+    for (int i = 0; i < COUNT(sizes); i++)
+        for (int switches = 0; switches < 4; switches++) ellis_adam(s, sizes[i], switches & 1, switches >> 1);
+}
+
 void test_muon(rondo_stream *s)
 {
     const int64_t shapes[][2] = {{1, 1}, {3, 77}, {2, 20000}, {5, 4096}, {300, 50}};
@@ -282,5 +318,7 @@ void test_errors(rondo_stream *s)
     refused("heads", rondo_attention(s, RONDO_F32, x, 1, 1, 3, 2, 8, 1, x, 0), RONDO_INVALID, "heads is 3, expected a multiple of kv_heads = 2");
     refused("capacity", settled(s, rondo_cache_append(s, RONDO_F32, x, start, 1, 2, 1, 1, 1, 4, x)), RONDO_INVALID, "start[0] is 3");
     refused("position", settled(s, rondo_rotary(s, RONDO_F32, x, 0, 0, 0, 0, tokens, x, 4, 2, 1, 1, 2, 0, 0, x, 0)), RONDO_INVALID, "positions[1] is 9, expected 0 to 3");
-    refused("target", settled(s, rondo_linear_cross_entropy(s, RONDO_F32, x, x, tokens, 2, 2, 4, 2, 1, x, x, 0, 0, 0)), RONDO_INVALID, "targets[1] is 9");
+    refused("target", settled(s, rondo_linear_cross_entropy(s, RONDO_F32, x, x, tokens, 2, 2, 4, 2, 1, 0, x, x, 0, 0, 0)), RONDO_INVALID, "targets[1] is 9");
+    refused("z", rondo_linear_cross_entropy(s, RONDO_F32, x, x, tokens, 2, 2, 4, 2, 1, -1, x, x, 0, 0, 0), RONDO_INVALID, "z is -1, expected at least 0");
+    refused("eps", rondo_ellis_adam(s, x, x, x, x, x, x, 1, 0.9f, 0.95f, 0, 0, 1, 1), RONDO_INVALID, "eps is 0, expected at least 1.1e-19");
 }

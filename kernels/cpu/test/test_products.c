@@ -192,6 +192,7 @@ void test_linear_cross_entropy(rondo_stream *s)
             int64_t rows = shapes[i][0], width = shapes[i][1], vocab = shapes[i][2], chunk = shapes[i][3];
             float *x = floats(rows * width), *head = floats(vocab * width), *scratch = floats(chunk * vocab), loss[2];
             float *dx = floats(rows * width), *dhead = floats(vocab * width);
+            double z = mode == 1 ? 0.25 : 0;
             int32_t *targets = integers(rows, vocab);
             for (int64_t r = 1; r < rows; r += 3) targets[r] = -100;
             if (mode == 2) for (int64_t r = 0; r < rows; r++) targets[r] = -100;
@@ -209,7 +210,7 @@ void test_linear_cross_entropy(rondo_stream *s)
                 for (int64_t v = 0; v < vocab; v++) sum += exp(logits[v] - top);
                 total += log(sum) + top - logits[targets[r]];
                 for (int64_t v = 0; v < vocab; v++) {
-                    double d = 0.7 / count * (exp(logits[v] - top) / sum - (v == targets[r]));
+                    double d = 0.7 / count * (exp(logits[v] - top) / sum * (1 + 2 * z * (log(sum) + top)) - (v == targets[r]));
                     for (int64_t j = 0; j < width; j++) {
                         wx[r * width + j] += d * head[v * width + j];
                         wh[v * width + j] += d * x[r * width + j];
@@ -217,12 +218,13 @@ void test_linear_cross_entropy(rondo_stream *s)
                 }
             }
             double wanted[2] = {count > 0 ? total / count : 0, count};
-            call(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, rows, width, vocab, chunk, 0.7f, scratch, loss, dx, mode == 1, dhead));
+            call(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, rows, width, vocab, chunk, 0.7f, z, scratch, loss, dx,
+                mode == 1, dhead));
             check("loss", loss, wanted, 2, 1e-6);
             check("dx", dx, wx, rows * width, 5e-5);
             check("dhead", dhead, wh, vocab * width, 5e-5);
             float alone[2];
-            call(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, rows, width, vocab, chunk, 0.7f, scratch, alone, 0, 0, 0));
+            call(rondo_linear_cross_entropy(s, RONDO_F32, x, head, targets, rows, width, vocab, chunk, 0.7f, z, scratch, alone, 0, 0, 0));
             equal("loss alone", alone, loss, 8);
             free(x), free(head), free(scratch), free(dx), free(dhead), free(targets), free(wx), free(wh), free(logits);
         }

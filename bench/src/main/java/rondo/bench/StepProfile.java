@@ -23,7 +23,7 @@ import rondo.engine.nativelib.Operand;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.RecurrentModel;
 import rondo.nn.depth.DepthPlan;
-import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 
 /**
  * Where the time of a training step goes: every launch of its programs timed on its own, in program
@@ -76,9 +76,10 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
             1,
             DType.F32);
     var update =
-        Optimizer.plan(
+        UpdatePlan.of(
             new ParameterLayout(model.parameters()), StepConfig.OPTIMIZER, StepConfig.CLIP);
     var programs = new ArrayList<>(plan.runs(config.depth()));
+    programs.add(new DepthPlan.Runs(update.norm(), 1));
     programs.add(new DepthPlan.Runs(update.program(), 1));
     var rows = new LinkedHashMap<String, Row>();
     programs.forEach(runs -> {

@@ -11,6 +11,7 @@ import rondo.nn.WorkingWeights;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
 import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 
 /** Whole training steps on tokens made up once: what a training loop does but for the data. */
 public final class TrainingRun implements AutoCloseable {
@@ -47,23 +48,14 @@ public final class TrainingRun implements AutoCloseable {
             true,
             1,
             DType.F32);
-    var update = Optimizer.plan(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
+    var update = UpdatePlan.of(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
     gradients = device.allocate("gradients", layout.bytes());
     moments = device.allocate("optimizer", update.stateBytes());
     state = device.allocate("state", plan.stateBytes());
     workspace =
         device.allocate("workspace", Math.max(plan.workspaceBytes(), update.workspaceBytes()));
     step = new DepthStep(device, plan, working, gradients, state, workspace);
-    optimizer =
-        new Optimizer(
-            device,
-            layout,
-            StepConfig.OPTIMIZER,
-            update,
-            weights.region(),
-            gradients,
-            moments,
-            workspace);
+    optimizer = new Optimizer(device, update, weights.region(), gradients, moments, workspace);
     tokens = new int[Math.toIntExact(config.tokens())];
     targets = new int[tokens.length];
     var random = new SplittableRandom(1);

@@ -20,6 +20,7 @@ import rondo.optim.Curriculum;
 import rondo.optim.Curve;
 import rondo.train.MicroBatch;
 import rondo.train.Recipe;
+import rondo.train.UpdatePolicy;
 
 /** Parameters, FLOPs, bytes and time floor of a run, before it starts. */
 @Command(
@@ -250,7 +251,8 @@ final class PlanCommand extends Work {
     }
     var optimizer = from == null ? Recipe.defaultOptimizer() : from.optimizer();
     var activations = from == null ? Precision.parse("--precision", precision) : from.activations();
-    return StepPlan.of(Model.of(config), rows, time, depth, optimizer, activations);
+    var policy = from == null ? UpdatePolicy.PLAIN : from.updates();
+    return StepPlan.of(Model.of(config), rows, time, depth, optimizer, policy, activations);
   }
 
   private static int given(@Nullable Integer option, int otherwise) {

@@ -98,7 +98,7 @@ final class PlanJson {
       var memory = one.putObject("bytes");
       memory.put("weights", step.weightBytes());
       memory.put("copies", step.copyBytes());
-      memory.put("gradients", step.weightBytes());
+      memory.put("gradients", step.gradientBytes());
       memory.put("optimizer", step.update().stateBytes());
       memory.put("state", pass.stateBytes());
       memory.put("workspace", Math.max(pass.workspaceBytes(), step.update().workspaceBytes()));

@@ -126,8 +126,9 @@ final class PlanText {
     if (step.copyBytes() > 0) {
       memoryRow(table, "weights in bf16", keeps, keep -> step.copyBytes());
     }
-    memoryRow(table, "gradients", keeps, keep -> step.weightBytes());
-    memoryRow(table, "optimizer (Muon, AdamW)", keeps, keep -> step.update().stateBytes());
+    memoryRow(table, "gradients", keeps, keep -> step.gradientBytes());
+    var optimizer = "optimizer (" + step.update().name() + ")";
+    memoryRow(table, optimizer, keeps, keep -> step.update().stateBytes());
     memoryRow(table, "states and kept values", keeps, keep -> step.pass(keep).stateBytes());
     memoryRow(
         table,

@@ -3,7 +3,6 @@ package rondo.cli;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import rondo.engine.device.Region;
 import rondo.engine.graph.DType;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
@@ -14,13 +13,16 @@ import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.Keep;
-import rondo.optim.Optimizer;
+import rondo.nn.depth.Objective;
 import rondo.optim.OptimizerConfig;
+import rondo.optim.UpdatePlan;
+import rondo.train.UpdatePolicy;
 
 /**
  * Memory and work of a training step, traced at full size with nothing allocated.
  *
  * @param copyBytes of the bf16 copies of the weights, none in f32
+ * @param gradientBytes of what is trained
  * @param keeps by what a tracked recurrence keeps; a fixed-depth model has one entry
  */
 record StepPlan(
@@ -29,11 +31,12 @@ record StepPlan(
     Depth depth,
     long weightBytes,
     long copyBytes,
+    long gradientBytes,
     Update update,
     Map<Keep, Pass> keeps) {
 
-  /** An update of all parameters. */
-  record Update(long stateBytes, long workspaceBytes, long flops) {}
+  /** An update of all trained parameters, by an optimiser of some name. */
+  record Update(String name, long stateBytes, long workspaceBytes, long flops) {}
 
   /** One program of a pass: how often it runs, and what one run costs. */
   record Part(String name, int runs, long flops) {
@@ -64,11 +67,11 @@ record StepPlan(
     }
   }
 
-  /** Gradients have the size of the weights. */
   long bytes(Keep keep) {
     var pass = pass(keep);
-    return 2 * weightBytes
+    return weightBytes
         + copyBytes
+        + gradientBytes
         + update.stateBytes
         + pass.stateBytes
         + Math.max(pass.workspaceBytes, update.workspaceBytes);
@@ -79,12 +82,21 @@ record StepPlan(
   }
 
   static StepPlan of(
-      Model model, int batch, int time, Depth depth, OptimizerConfig optimizer, DType activations) {
+      Model model,
+      int batch,
+      int time,
+      Depth depth,
+      OptimizerConfig optimizer,
+      UpdatePolicy policy,
+      DType activations) {
     var layout = new ParameterLayout(model.parameters());
+    var trained = policy.trained(model);
+    var objective = new Objective(1, 0, trained);
+    var update = new UpdatePlan(layout, trained, optimizer, policy::groupOf, 1);
     var keeps = new LinkedHashMap<Keep, Pass>();
     switch (model) {
       case FixedModel m -> {
-        var plan = new FixedPlan(m, batch, time, 1, activations);
+        var plan = new FixedPlan(m, batch, time, objective, activations);
         keeps.put(
             Keep.ALL,
             new Pass(
@@ -95,7 +107,8 @@ record StepPlan(
       }
       case RecurrentModel m -> {
         for (var keep : Keep.values()) {
-          var plan = new DepthPlan(m, batch, time, depth.tracked(), keep, true, 1, activations);
+          var plan =
+              new DepthPlan(m, batch, time, depth.tracked(), keep, true, objective, activations);
           keeps.put(keep, pass(plan, depth));
         }
       }
@@ -106,8 +119,21 @@ record StepPlan(
         depth,
         layout.bytes(),
         WorkingWeights.bytes(layout, activations),
-        update(layout, optimizer),
+        trained.bytes(),
+        new Update(
+            name(optimizer),
+            update.stateBytes(),
+            update.workspaceBytes(),
+            update.program().flops()),
         keeps);
+  }
+
+  private static String name(OptimizerConfig optimizer) {
+    return switch (optimizer) {
+      case OptimizerConfig.MuonConfig _ -> "Muon, AdamW";
+      case OptimizerConfig.AdamWConfig _ -> "AdamW";
+      case OptimizerConfig.EllisAdamConfig _ -> "ELLISAdam";
+    };
   }
 
   private static Pass pass(DepthPlan plan, Depth depth) {
@@ -116,29 +142,5 @@ record StepPlan(
             .map(r -> new Part(r.program().name(), r.times(), r.program().flops()))
             .toList();
     return new Pass(plan.stateBytes(), plan.workspaceBytes(), plan.bytes(depth), parts);
-  }
-
-  /**
-   * The whole update, or, where a model has more elements than one traced tensor can (2^31), each
-   * stack by itself: the same sums, and the workspace of the largest.
-   */
-  private static Update update(ParameterLayout layout, OptimizerConfig config) {
-    if (layout.elements() <= Integer.MAX_VALUE) {
-      var plan = Optimizer.plan(layout, config, 1);
-      return new Update(plan.stateBytes(), plan.workspaceBytes(), plan.program().flops());
-    }
-    boolean muon = config instanceof OptimizerConfig.MuonConfig;
-    long single = muon ? layout.restOffset() : 0;
-    long twice = layout.elements() - single;
-    long workspace = 0;
-    long flops = 0;
-    if (muon) {
-      for (var stack : layout.stacks()) {
-        var one = Optimizer.plan(new ParameterLayout(stack.parameters()), config, 1).program();
-        workspace = Math.max(workspace, one.workspaceBytes());
-        flops += one.flops();
-      }
-    }
-    return new Update(Region.aligned(4 * single) + 2 * Region.aligned(4 * twice), workspace, flops);
   }
 }

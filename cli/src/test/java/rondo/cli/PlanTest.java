@@ -84,6 +84,37 @@ class PlanTest {
   }
 
   @Test
+  void whatIsFrozenHasNeitherGradientsNorMoments(@TempDir Path folder) throws IOException {
+    var recipe =
+        Files.writeString(
+            folder.resolve("r.yaml"),
+            """
+            preset: huginn
+            out: none
+            data: {train: [{path: none}], sequence_length: 4096}
+            batch: {sequences: 1}
+            steps: 9
+            freeze: [prelude, coda, embedding]
+            optimizer: {name: ellis-adam, groups: huginn}
+            """);
+    var plan = rondo("plan", "--recipe", recipe);
+    assertTrue(plan.out().contains("optimizer (ELLISAdam)"), plan.out());
+    var bytes =
+        rondo("plan", "--recipe", recipe, "--json")
+            .json()
+            .path("step")
+            .path("keep_all")
+            .path("bytes");
+    long block = 4 * 5280L * 5280 + 3 * 5280L * 17_920 + 5 * 5280L * 2; // with norms and biases
+    long trained = 3_564_976_800L - 65_536L * 5280;
+    assertEquals(4 * 3_564_976_800L, bytes.path("weights").asLong());
+    long gradients = bytes.path("gradients").asLong();
+    assertTrue(gradients < 4 * (trained - 3 * block) && gradients > 4 * (trained - 5 * block));
+    long optimizer = bytes.path("optimizer").asLong();
+    assertTrue(optimizer >= 2 * gradients && optimizer < 2 * gradients + (1 << 16), "" + optimizer);
+  }
+
+  @Test
   void aWholeRunIsPlanned() {
     var json =
         rondo(

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Region;
@@ -28,6 +29,7 @@ public final class Trace {
 
   private final Graph graph = new Graph();
   private final DType activations;
+  private final Predicate<Parameter> trained;
   private final Map<View, Tensor> parameters = new LinkedHashMap<>();
 
   /** In f32. */
@@ -41,7 +43,17 @@ public final class Trace {
    * @param activations f32 or bf16
    */
   public Trace(DType activations) {
+    this(activations, _ -> true);
+  }
+
+  /**
+   * As {@link #Trace(DType)}, with parameters that are constants.
+   *
+   * @param trained which ones are none, and get gradients
+   */
+  public Trace(DType activations, Predicate<Parameter> trained) {
     this.activations = activations;
+    this.trained = trained;
   }
 
   public Graph graph() {
@@ -97,14 +109,14 @@ public final class Trace {
     return bindings;
   }
 
-  /** The differentiated function: gradients of some inputs and of every parameter. */
+  /** The differentiated function: gradients of some inputs and of every trained parameter. */
   public record Differentiated(List<Tensor> inputs, Map<View, Tensor> parameters) {
-    /** Gradients of parameters, in the order of {@link Trace#parameters}. */
+    /** Gradients of trained parameters, in the order of {@link Trace#parameters}. */
     public List<Tensor> ofParameters() {
       return List.copyOf(parameters.values());
     }
 
-    /** Binds each parameter's gradient to its memory in a region of the layout. */
+    /** Binds each gradient to its memory in a region of the layout of the trained parameters. */
     public Map<Tensor, Buffer> bind(ParameterLayout layout, Region region) {
       return Trace.bind(parameters, p -> layout.of(p, region));
     }
@@ -118,11 +130,12 @@ public final class Trace {
    */
   public Differentiated differentiate(Tensor y, @Nullable Tensor dy, List<Tensor> inputs) {
     var wanted = new ArrayList<>(inputs);
-    wanted.addAll(parameters.values());
+    var views = parameters.keySet().stream().filter(v -> trained.test(v.parameter())).toList();
+    views.forEach(v -> wanted.add(parameters.get(v)));
     var gradients = Gradients.of(y, dy, wanted);
     var byView = new LinkedHashMap<View, Tensor>();
     int i = inputs.size();
-    for (var view : parameters.keySet()) {
+    for (var view : views) {
       byView.put(view, gradients.get(i++));
     }
     return new Differentiated(gradients.subList(0, inputs.size()), byView);

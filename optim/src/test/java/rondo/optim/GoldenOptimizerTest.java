@@ -100,15 +100,14 @@ class GoldenOptimizerTest {
     var p = new Parameter("p", start.type().shape(), group);
     var gain = Parameter.gain("gain", 5);
     var layout = new ParameterLayout(List.of(gain, p));
-    var plan = Optimizer.plan(layout, config, 0);
+    var plan = UpdatePlan.of(layout, config, 0);
     try (var device = GoldenFile.device(on);
         var weights = device.allocate("weights", layout.bytes());
         var gradients = device.allocate("gradients", layout.bytes());
         var state = device.allocate("state", plan.stateBytes());
         var workspace = device.allocate("workspace", plan.workspaceBytes())) {
       device.write(layout.of(p, weights), start.floats());
-      var optimizer =
-          new Optimizer(device, layout, config, plan, weights, gradients, state, workspace);
+      var optimizer = new Optimizer(device, plan, weights, gradients, state, workspace);
       for (int step = 1; step <= 3; step++) {
         var gradient = golden.require("opt." + shape + ".grad" + step).floats();
         device.write(layout.of(p, gradients), gradient);

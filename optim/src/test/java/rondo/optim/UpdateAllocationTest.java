@@ -26,14 +26,13 @@ class UpdateAllocationTest {
         new ParameterLayout(
             List.of(
                 Parameter.body("a", 8, 12), Parameter.body("b", 8, 12), Parameter.gain("c", 5)));
-    var plan = Optimizer.plan(layout, config, 1);
+    var plan = UpdatePlan.of(layout, config, 1);
     try (var device = GoldenFile.device("cpu");
         var weights = device.allocate("weights", layout.bytes());
         var gradients = device.allocate("gradients", layout.bytes());
         var state = device.allocate("state", plan.stateBytes());
         var workspace = device.allocate("workspace", plan.workspaceBytes())) {
-      var optimizer =
-          new Optimizer(device, layout, config, plan, weights, gradients, state, workspace);
+      var optimizer = new Optimizer(device, plan, weights, gradients, state, workspace);
       long last = Long.MAX_VALUE;
       // Compiled code needs a while; what counts is where it ends.
       for (int round = 0; round < 60 && last > MOST; round++) {

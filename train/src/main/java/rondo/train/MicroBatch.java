@@ -8,7 +8,7 @@ import rondo.nn.FixedModel;
 import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
 import rondo.nn.WorkingWeights;
-import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 
 /** Chooses the rows of a pass by the memory that a run plans, before any of it is allocated. */
 public final class MicroBatch {
@@ -58,24 +58,27 @@ public final class MicroBatch {
   /** Bytes on the device of a run whose rows of a pass are chosen, at most. */
   public static long planned(Recipe recipe, Model model) {
     var layout = new ParameterLayout(model.parameters());
-    var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
+    var policy = recipe.updates();
+    var trained = policy.trained(model);
+    var update =
+        new UpdatePlan(layout, trained, recipe.optimizer(), policy::groupOf, recipe.clip());
     long state;
     long workspace;
     switch (model) {
       case FixedModel m -> {
-        var plan = StepPlans.fixed(recipe, m);
+        var plan = StepPlans.fixed(recipe, m, trained);
         state = plan.stateBytes();
         workspace = plan.workspaceBytes();
       }
       case RecurrentModel m -> {
-        var plan = StepPlans.depth(recipe, m);
+        var plan = StepPlans.depth(recipe, m, trained);
         state = plan.stateBytes();
         workspace = plan.workspaceBytes();
       }
     }
     long copies = WorkingWeights.bytes(layout, recipe.activations());
-    int weights = recipe.ema() == null ? 2 : 3; // with gradients and average
-    return weights * layout.bytes()
+    return (recipe.ema() == null ? 1 : 2) * layout.bytes() // with average
+        + trained.bytes()
         + copies
         + update.stateBytes()
         + state

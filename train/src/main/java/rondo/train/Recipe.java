@@ -25,6 +25,7 @@ import rondo.optim.Schedule;
  * @param out folder of checkpoints and metrics
  * @param micro rows of a pass, a divisor of {@code sequences}; 0 for the most that memory allows
  * @param memory bytes that the run may take, where {@code micro} is 0; 0 for what the device has
+ * @param z weight of the z-loss
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
  * @param ema of the weights, or null
@@ -43,6 +44,8 @@ public record Recipe(
     int steps,
     DepthPolicy depth,
     OptimizerConfig optimizer,
+    UpdatePolicy updates,
+    double z,
     Schedule schedule,
     double clip,
     DType activations,
@@ -148,6 +151,8 @@ public record Recipe(
         steps,
         depth,
         optimizer,
+        updates,
+        z,
         schedule,
         clip,
         activations,
@@ -187,7 +192,7 @@ public record Recipe(
 
   /** The optimiser of a recipe that says nothing of it: as the published retrofits have it. */
   public static OptimizerConfig defaultOptimizer() {
-    return RecipeReader.optimizer(new Section("optimizer", Map.of()));
+    return OptimizerReader.config(new Section("optimizer", Map.of()));
   }
 
   /** f32 or bf16. */

@@ -1,7 +1,6 @@
 package rondo.train;
 
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
@@ -13,9 +12,6 @@ import rondo.nn.depth.Keep;
 import rondo.optim.BackpropSchedule;
 import rondo.optim.Curriculum;
 import rondo.optim.Curve;
-import rondo.optim.OptimizerConfig;
-import rondo.optim.OptimizerConfig.AdamWConfig;
-import rondo.optim.OptimizerConfig.MuonConfig;
 import rondo.optim.Schedule;
 
 /** From nested values to a {@link Recipe}; defaults are those of the retrofits where published. */
@@ -52,6 +48,8 @@ final class RecipeReader {
         root.word("non_finite", "stop", "stop", "skip").equals("stop")
             ? Recipe.NonFinite.STOP
             : Recipe.NonFinite.SKIP;
+    var optimizer = root.section("optimizer");
+    var loss = root.section("loss");
     var recipe =
         new Recipe(
             hasModel ? models.apply(Path.of(root.text("model"))) : null,
@@ -64,7 +62,9 @@ final class RecipeReader {
             root.bytes("memory"),
             steps,
             depth(root.section("depth"), steps),
-            optimizer(root.section("optimizer")),
+            OptimizerReader.config(optimizer),
+            OptimizerReader.policy(root, optimizer),
+            loss.notNegative("z", 0),
             schedule(root.section("schedule"), steps),
             root.notNegative("clip", 1),
             activations,
@@ -73,6 +73,8 @@ final class RecipeReader {
             nonFinite,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
+    optimizer.end();
+    loss.end();
     root.end();
     return recipe;
   }
@@ -186,43 +188,6 @@ final class RecipeReader {
       throw s.wrong("steps", ramp, "at least 0, without fraction");
     }
     return ramp;
-  }
-
-  static OptimizerConfig optimizer(Section s) {
-    OptimizerConfig config;
-    if (s.word("name", "muon", "muon", "adamw").equals("adamw")) {
-      config = adamW(s, 1e-8);
-    } else {
-      var newton = s.section("newton_schulz");
-      var rest = s.section("adamw");
-      config =
-          new MuonConfig(
-              s.positive("lr", 1e-3),
-              s.notNegative("weight_decay", 1e-4),
-              s.fraction("momentum", 0.95),
-              newton.count("steps", 5),
-              Recipe.precision(newton.word("precision", "bf16", "bf16", "f32")),
-              adamW(rest, 1e-10));
-      newton.end();
-      rest.end();
-    }
-    s.end();
-    return config;
-  }
-
-  private static AdamWConfig adamW(Section s, double eps) {
-    var betas = s.numbers("betas", List.of(0.9, 0.95));
-    for (double beta : betas) {
-      if (beta < 0 || beta >= 1) {
-        throw s.wrong("betas", betas, "two numbers from 0 to below 1");
-      }
-    }
-    return new AdamWConfig(
-        s.positive("lr", 5e-5),
-        betas.get(0),
-        betas.get(1),
-        s.notNegative("eps", eps),
-        s.notNegative("weight_decay", 1e-4));
   }
 
   private static Schedule schedule(Section s, int steps) {

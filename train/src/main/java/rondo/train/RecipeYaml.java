@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
@@ -116,8 +117,9 @@ final class RecipeYaml {
     return flat;
   }
 
-  private static void flatten(String path, Object value, Map<String, String> flat) {
+  private static void flatten(String path, @Nullable Object value, Map<String, String> flat) {
     switch (value) {
+      case null -> {} // a key without a value, as if it were not there
       case Map<?, ?> map ->
           map.forEach((k, v) -> flatten(path.isEmpty() ? "" + k : path + "." + k, v, flat));
       case List<?> list -> {

@@ -27,7 +27,7 @@ final class Section {
     this.values = values;
   }
 
-  private String at(String key) {
+  String at(String key) {
     return path.isEmpty() ? key : path + "." + key;
   }
 

@@ -14,6 +14,7 @@ import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
 import rondo.engine.device.Region;
 import rondo.engine.graph.DType;
+import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
 import rondo.nn.Initializer;
 import rondo.nn.Model;
@@ -29,8 +30,10 @@ import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.depth.DepthStep;
 import rondo.nn.depth.FixedStep;
+import rondo.nn.depth.Objective;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 
 /** Everything a run holds in memory, sized before the first step and freed together. */
 final class Session implements AutoCloseable {
@@ -44,6 +47,10 @@ final class Session implements AutoCloseable {
   final Weights weights;
   final WorkingWeights working;
   final @Nullable AveragedWeights average;
+
+  /** What is updated, as its gradients lie. */
+  final ParameterLayout trained;
+
   final Region gradients;
   final TrainingStep step;
   final Optimizer optimizer;
@@ -84,35 +91,30 @@ final class Session implements AutoCloseable {
       owned.add(working::close);
       average = average(weights);
       var layout = weights.layout();
-      gradients = allocate("gradients", layout.bytes());
-      var update = Optimizer.plan(layout, recipe.optimizer(), recipe.clip());
+      var policy = recipe.updates();
+      trained = policy.trained(weights.model());
+      gradients = allocate("gradients", trained.bytes());
+      var update =
+          new UpdatePlan(layout, trained, recipe.optimizer(), policy::groupOf, recipe.clip());
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
       Region workspace;
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = StepPlans.fixed(recipe, m);
+          var plan = StepPlans.fixed(recipe, m, trained);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new FixedStep(device, plan, working, gradients, state, workspace);
         }
         case RecurrentModel m -> {
-          var plan = StepPlans.depth(recipe, m);
+          var plan = StepPlans.depth(recipe, m, trained);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
           step = new DepthStep(device, plan, working, gradients, state, workspace);
         }
       }
       optimizer =
-          new Optimizer(
-              device,
-              layout,
-              recipe.optimizer(),
-              update,
-              weights.region(),
-              gradients,
-              optimizerState,
-              workspace);
+          new Optimizer(device, update, weights.region(), gradients, optimizerState, workspace);
     } catch (RuntimeException | Error e) {
       owned.close();
       throw e;

@@ -1,24 +1,26 @@
 package rondo.train;
 
+import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
 import rondo.nn.RecurrentModel;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.FixedPlan;
+import rondo.nn.depth.Objective;
 
-/** The plan of a recipe's pass over one micro-batch. */
+/** The plan of a recipe's pass over one micro-batch; {@code trained} is what gets gradients. */
 final class StepPlans {
   private StepPlans() {}
 
-  static FixedPlan fixed(Recipe recipe, FixedModel model) {
+  static FixedPlan fixed(Recipe recipe, FixedModel model, ParameterLayout trained) {
     return new FixedPlan(
         model,
         recipe.micro(),
         recipe.data().sequenceLength(),
-        1f / recipe.accumulation(),
+        objective(recipe, trained),
         recipe.activations());
   }
 
-  static DepthPlan depth(Recipe recipe, RecurrentModel model) {
+  static DepthPlan depth(Recipe recipe, RecurrentModel model, ParameterLayout trained) {
     var depth = recipe.depth();
     int tracked = depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
     return new DepthPlan(
@@ -28,7 +30,11 @@ final class StepPlans {
         tracked,
         depth.keep(),
         depth.randomState(),
-        1f / recipe.accumulation(),
+        objective(recipe, trained),
         recipe.activations());
+  }
+
+  private static Objective objective(Recipe recipe, ParameterLayout trained) {
+    return new Objective(1f / recipe.accumulation(), (float) recipe.z(), trained);
   }
 }

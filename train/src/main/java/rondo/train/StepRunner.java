@@ -4,7 +4,6 @@ import java.util.function.Consumer;
 import rondo.engine.device.Device;
 import rondo.nn.RecurrentModel;
 import rondo.nn.depth.Depth;
-import rondo.optim.OptimizerConfig;
 
 /**
  * Takes optimiser steps: micro-batches at drawn depths, the norm of their gradients, and the update
@@ -48,7 +47,7 @@ final class StepRunner {
     int mean = recurrent ? recipe.depth().curriculum().mean(before.step()) : 1;
     int backprop = recipe.depth().backprop().most(before.step());
     var step = session.step;
-    device.zero(session.weights.layout().all(session.gradients));
+    session.trained.runs(session.gradients).forEach(device::zero);
     double loss = 0;
     long frozen = 0;
     long tracked = 0;
@@ -74,10 +73,13 @@ final class StepRunner {
     double norm = session.optimizer.measure();
     boolean skipped = !(Double.isFinite(loss) && Double.isFinite(norm));
     double factor = recipe.schedule().factor(before.step());
+    var policy = recipe.updates();
+    boolean due = policy.isUpdated(before.step());
     if (skipped) {
       skip(before, loss, norm);
-    } else {
-      session.optimizer.apply(before.step() - before.skipped(), factor);
+    } else if (due) {
+      long updates = policy.updates(before.step(), before.skipped());
+      session.optimizer.apply(updates, factor, Math.max(1, tracked / accumulation));
       session.working.refresh();
     }
     if (session.average != null) {
@@ -91,7 +93,7 @@ final class StepRunner {
             before.tokens() + counted,
             before.flops() + flops,
             session.batches.cursor(),
-            before.skipped() + (skipped ? 1 : 0),
+            before.skipped() + (skipped && due ? 1 : 0),
             skipped ? before.inRow() + 1 : 0);
     var report =
         new StepReport(
@@ -99,7 +101,7 @@ final class StepRunner {
             recipe.steps(),
             loss,
             norm,
-            factor * peak(recipe.optimizer()),
+            factor * recipe.optimizer().lr(),
             mean,
             (double) frozen / accumulation,
             (double) tracked / accumulation,
@@ -133,12 +135,5 @@ final class StepRunner {
   /** The noise of each micro-batch is a pure function of the seed and its number. */
   private long noiseKey(long micro) {
     return recipe.seed() * 0x9E3779B97F4A7C15L + micro;
-  }
-
-  private static double peak(OptimizerConfig config) {
-    return switch (config) {
-      case OptimizerConfig.MuonConfig muon -> muon.lr();
-      case OptimizerConfig.AdamWConfig adam -> adam.lr();
-    };
   }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
@@ -19,6 +20,11 @@ import org.junit.jupiter.api.io.TempDir;
 /** The page about recipes has every key that the reader knows, and no other. */
 class RecipePageTest {
   private static final String UNKNOWN = "zz";
+
+  /** Lists of mappings, with what their mappings must have. */
+  private static final Map<String, String> LISTS =
+      Map.of("data.train[]", "path: p", "optimizer.groups[]", "parameters: [core]");
+
   private static final Pattern TOLD =
       Pattern.compile("unknown key \\S*" + UNKNOWN + ";?.*; known here: (.*)");
 
@@ -45,7 +51,8 @@ class RecipePageTest {
   private List<String> keys(String path, String optimizer) {
     var unknown =
         path.endsWith("[]")
-            ? "%s=[{path: p, %s: 1}]".formatted(path.substring(0, path.length() - 2), UNKNOWN)
+            ? "%s=[{%s, %s: 1}]"
+                .formatted(path.substring(0, path.length() - 2), LISTS.get(path), UNKNOWN)
             : path + (path.isEmpty() ? "" : ".") + UNKNOWN + "=1";
     try {
       Recipe.read(recipe, List.of("optimizer.name=" + optimizer, unknown));
@@ -62,7 +69,7 @@ class RecipePageTest {
     var leaves = new TreeSet<String>();
     for (var key : keys(path, optimizer)) {
       var at = path.isEmpty() ? key : path + "." + key;
-      at += at.equals("data.train") ? "[]" : "";
+      at += LISTS.containsKey(at + "[]") ? "[]" : "";
       var inner = leaves(at, optimizer);
       leaves.addAll(inner.isEmpty() ? Set.of(at) : inner);
     }
@@ -73,6 +80,7 @@ class RecipePageTest {
   void everyKeyIsOnThePageAndEveryKeyOfThePageIsKnown() {
     var known = leaves("", "muon");
     known.addAll(leaves("", "adamw"));
+    known.addAll(leaves("", "ellis-adam"));
     assertTrue(known.contains("optimizer.newton_schulz.steps"), known.toString());
     var written = new ArrayList<String>();
     Pattern.compile("(?m)^\\| `([^`]+)` \\|")
@@ -86,7 +94,9 @@ class RecipePageTest {
 
   @Test
   void theExampleIsARecipe() throws IOException {
-    var yaml = page.substring(page.indexOf("```yaml\n") + 8, page.lastIndexOf("```"));
+    var yaml =
+        page.substring(
+            page.indexOf("```yaml\n") + 8, page.indexOf("```\n", page.indexOf("```yaml\n") + 8));
     var example = Recipe.read(Files.writeString(folder.resolve("example.yaml"), yaml), List.of());
     assertEquals(2, example.data().train().size());
     assertEquals(4, example.accumulation());

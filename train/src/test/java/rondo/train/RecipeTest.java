@@ -9,12 +9,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import rondo.engine.weights.Parameter;
 import rondo.optim.OptimizerConfig.AdamWConfig;
+import rondo.optim.OptimizerConfig.EllisAdamConfig;
+import rondo.optim.ParameterGroup;
 
 class RecipeTest {
   @TempDir Path folder;
@@ -50,7 +54,14 @@ class RecipeTest {
           depth.backprop_curriculum.start=99 | at most depth.backprop
           precision=fp16                 | f32 or bf16
           schedule.warmup.fraction=1.5   | a number from 0 to 1
-          optimizer.name=sgd             | expected muon or adamw
+          optimizer.name=sgd             | expected muon or adamw or ellis-adam
+          optimizer.groups=all           | expected none, huginn or a list of mappings
+          optimizer.groups=[{lr_factor: 2}] | optimizer.groups[0].parameters is missing: expected a list of one name
+          optimizer.groups=[{parameters: [core], lr_factor: 0}] | a positive number
+          optimizer={name: ellis-adam, eps: 1e-30} | at least 1e-18
+          freeze=[cores]                 | recipe: freeze: cores: expected embedding, prelude,
+          freeze=core                    | a list of names
+          loss.z=-1                      | a number of at least 0
           data.train=[]                  | at least one {path: …}
           model=                         | model (a folder) or preset (a name), one of them
           clip=-1                        | a number of at least 0
@@ -77,11 +88,43 @@ class RecipeTest {
   }
 
   @Test
+  void ellisAdamHasHuginnsDefaults() {
+    var recipe = read("optimizer={name: ellis-adam, groups: huginn}");
+    assertEquals(
+        new EllisAdamConfig(4e-5, 0.9, 0.95, 1e-6, 4e-5, true, true, true), recipe.optimizer());
+    var gain = Parameter.gain("transformer.ln_f.weight", 3);
+    assertEquals(OptionalDouble.of(0), recipe.updates().groupOf(gain).weightDecay());
+    var matrix = Parameter.body("transformer.adapter.weight", 3, 6);
+    assertEquals(ParameterGroup.PLAIN, recipe.updates().groupOf(matrix));
+  }
+
+  @Test
+  void theFirstGroupThatNamesAParameterHasIt() {
+    var recipe =
+        read(
+            "optimizer.throttle=true",
+            "optimizer.groups=[{parameters: [transformer.core_block.*.mlp.*, head], lr_factor: 0.1},"
+                + " {parameters: [core, norms], lr_factor: 0.5, weight_decay: 0.25}]");
+    var updates = recipe.updates();
+    var mlp = Parameter.body("transformer.core_block.1.mlp.fc.weight", 4, 3);
+    assertEquals(new ParameterGroup(0.1, OptionalDouble.empty(), true), updates.groupOf(mlp));
+    var qkv = Parameter.body("transformer.core_block.1.attn.Wqkv.weight", 4, 3);
+    assertEquals(new ParameterGroup(0.5, OptionalDouble.of(0.25), true), updates.groupOf(qkv));
+    var norm = Parameter.gain("transformer.coda.0.norm_1.weight", 4);
+    assertEquals(new ParameterGroup(0.5, OptionalDouble.of(0.25), false), updates.groupOf(norm));
+  }
+
+  @Test
   void fractionsOfStepsAreRoundedUp() {
     var recipe = read("steps=30", "schedule.warmup.fraction=0.05", "schedule.decay.fraction=0.5");
     assertEquals(2, recipe.schedule().warmup());
     assertEquals(15, recipe.schedule().decay());
     assertEquals(15, recipe.depth().curriculum().steps());
+  }
+
+  @Test
+  void aKeyWithoutAValueIsNotThere() {
+    assertEquals(1, read("data.train=[{path: a, weight}]").data().train().getFirst().weight());
   }
 
   @Test

@@ -49,6 +49,7 @@ final class Losses {
                       vocabulary,
                       chunk,
                       1,
+                      0,
                       scratch,
                       loss,
                       dx,

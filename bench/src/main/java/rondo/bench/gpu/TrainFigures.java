@@ -13,6 +13,7 @@ import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
 import rondo.nn.depth.Keep;
 import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 
 /**
  * A training step of a preset with random weights, on tokens that lie on the device: forward and
@@ -40,23 +41,14 @@ final class TrainFigures implements AutoCloseable {
     working = new WorkingWeights(weights, type);
     var layout = weights.layout();
     var plan = new DepthPlan(model, batch, p.time(), depth.tracked(), keep, true, 1, type);
-    var update = Optimizer.plan(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
+    var update = UpdatePlan.of(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
     gradients = device.allocate("gradients", layout.bytes());
     moments = device.allocate("optimizer", update.stateBytes());
     state = device.allocate("state", plan.stateBytes());
     long most = Math.max(plan.workspaceBytes(), update.workspaceBytes());
     workspace = device.allocate("workspace", most);
     step = new DepthStep(device, plan, working, gradients, state, workspace);
-    optimizer =
-        new Optimizer(
-            device,
-            layout,
-            StepConfig.OPTIMIZER,
-            update,
-            weights.region(),
-            gradients,
-            moments,
-            workspace);
+    optimizer = new Optimizer(device, update, weights.region(), gradients, moments, workspace);
     int vocabulary = p.model().vocabulary();
     var tokens = new int[batch * p.time()];
     var targets = new int[tokens.length];

@@ -19,6 +19,7 @@ final class Updates {
   static void measure(Lab lab, boolean tiny) {
     var all = new Updates(lab, 1 << (tiny ? 10 : 26));
     all.adamw();
+    all.ellisAdam();
     all.muon();
     all.rest();
   }
@@ -41,6 +42,23 @@ final class Updates {
           var control = o.normal(DType.F32, 1e-3, 3);
           var clip = o.normal(DType.F32, 2);
           return () -> lab.library().adamw(p, g, m, v, control, clip, n, 0.9f, 0.95f, 1e-8f, 0.01f);
+        });
+  }
+
+  private void ellisAdam() {
+    moving(
+        "ellis_adam",
+        36,
+        o -> {
+          var p = o.normal(DType.F32, n);
+          var g = o.normal(DType.F32, n);
+          var m = o.zeros(DType.F32, n);
+          var v = o.zeros(DType.F32, n);
+          var control = o.normal(DType.F32, 1e-3, 5);
+          var clip = o.normal(DType.F32, 2);
+          return () ->
+              lab.library()
+                  .ellisAdam(p, g, m, v, control, clip, n, 0.9f, 0.95f, 1e-6f, 0.01f, 1, 1);
         });
   }
 

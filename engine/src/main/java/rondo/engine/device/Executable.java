@@ -54,6 +54,9 @@ public final class Executable {
    * @throws IllegalStateException when memory it was bound to has been freed
    */
   public void run() {
+    if (launches.length == 0) { // all that it would make is constant: nothing to record
+      return;
+    }
     if (recorder == null || !ran) {
       launch();
       ran = true;

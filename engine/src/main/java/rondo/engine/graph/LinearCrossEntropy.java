@@ -5,11 +5,14 @@ import java.util.List;
 /**
  * Mean softmax cross-entropy of {@code x·headᵀ} against targets, rows with target -100 ignored. The
  * logits exist for {@code chunkRows} rows at a time. Outputs: [mean loss, counted rows], and the
- * gradients of {@code gradScale · loss} with respect to x and head, made in the same pass when
- * wanted; that of the head is f32. It can only be the root of differentiation.
+ * gradients of {@code gradScale · (loss + z · mean of logsumexp²)} with respect to x and head, made
+ * in the same pass when wanted; that of the head is f32. It can only be the root of
+ * differentiation.
+ *
+ * @param z weight of the z-loss (PaLM, arXiv 2204.02311), which is no part of the reported loss
  */
 public record LinearCrossEntropy(
-    Tensor x, Tensor head, Tensor targets, int chunkRows, float gradScale) implements Op {
+    Tensor x, Tensor head, Tensor targets, int chunkRows, float gradScale, float z) implements Op {
   public LinearCrossEntropy {
     Check.floats("linearCrossEntropy", x);
     Check.that(
@@ -28,6 +31,12 @@ public record LinearCrossEntropy(
         targets,
         x);
     Check.that(chunkRows > 0, "linearCrossEntropy: chunkRows %d must be positive", chunkRows);
+    Check.that(z >= 0, "linearCrossEntropy: z %s must be at least 0", z);
+  }
+
+  /** Without z-loss. */
+  public LinearCrossEntropy(Tensor x, Tensor head, Tensor targets, int chunkRows, float gradScale) {
+    this(x, head, targets, chunkRows, gradScale, 0);
   }
 
   @Override

@@ -17,6 +17,7 @@ public sealed interface Op
         CachedAttention,
         Cast,
         ClipFactor,
+        EllisAdam,
         Embedding,
         Embedding.Gradient,
         GatedSilu,

@@ -247,6 +247,7 @@ public interface Functions {
       long vocab,
       long chunkRows,
       float gradScale,
+      float z,
       MemorySegment scratch,
       MemorySegment loss,
       MemorySegment dx,
@@ -269,6 +270,21 @@ public interface Functions {
       float beta2,
       float eps,
       float weightDecay);
+
+  void ellisAdam(
+      MemorySegment p,
+      MemorySegment g,
+      MemorySegment m,
+      MemorySegment v,
+      MemorySegment control,
+      MemorySegment clip,
+      long n,
+      float beta1,
+      float beta2,
+      float eps,
+      float weightDecay,
+      int updateClipping,
+      int useAtan2);
 
   void muonMomentum(
       MemorySegment m,

@@ -12,6 +12,7 @@ import rondo.engine.graph.CacheAppend;
 import rondo.engine.graph.CachedAttention;
 import rondo.engine.graph.Cast;
 import rondo.engine.graph.ClipFactor;
+import rondo.engine.graph.EllisAdam;
 import rondo.engine.graph.Embedding;
 import rondo.engine.graph.GatedSilu;
 import rondo.engine.graph.LinearCrossEntropy;
@@ -368,6 +369,7 @@ public final class Kernels {
                 vocab,
                 op.chunkRows(),
                 op.gradScale(),
+                op.z(),
                 scratch,
                 loss,
                 dx,
@@ -396,6 +398,32 @@ public final class Kernels {
         yield () ->
             f.adamw(
                 p, g, m, v, control, clip, n, op.beta1(), op.beta2(), op.eps(), op.weightDecay());
+      }
+      case EllisAdam op -> {
+        var p = in(op.parameter());
+        var g = in(op.gradient());
+        var m = in(op.first());
+        var v = in(op.second());
+        var control = in(op.control());
+        var clip = in(op.clip());
+        long n = op.parameter().shape().size();
+        int updateClipping = op.updateClipping() ? 1 : 0;
+        int useAtan2 = op.atan2() ? 1 : 0;
+        yield () ->
+            f.ellisAdam(
+                p,
+                g,
+                m,
+                v,
+                control,
+                clip,
+                n,
+                op.beta1(),
+                op.beta2(),
+                op.eps(),
+                op.weightDecay(),
+                updateClipping,
+                useAtan2);
       }
       case MuonMomentum op -> {
         var m = in(op.moment());

@@ -36,10 +36,11 @@ public final class Library extends NativeStream {
   private final Handle cachedAttention = operation("rondo_cached_attention", "ipppllllllfp");
   private final Handle truncatedNormal = operation("rondo_truncated_normal", "pfflp");
   private final Handle linearCrossEntropy =
-      operation("rondo_linear_cross_entropy", "ipppllllfpppip");
+      operation("rondo_linear_cross_entropy", "ipppllllffpppip");
   private final Handle sumSquares = operation("rondo_sum_squares", "plp");
   private final Handle clipFactor = operation("rondo_clip_factor", "pfp");
   private final Handle adamw = operation("rondo_adamw", "pppppplffff");
+  private final Handle ellisAdam = operation("rondo_ellis_adam", "pppppplffffii");
   private final Handle muonMomentum = operation("rondo_muon_momentum", "ppplfp");
   private final Handle normalizeMatrices = operation("rondo_normalize_matrices", "pllfpi");
   private final Handle muonApply = operation("rondo_muon_apply", "ppiplff");
@@ -573,6 +574,7 @@ public final class Library extends NativeStream {
       long vocab,
       long chunkRows,
       float gradScale,
+      float z,
       MemorySegment scratch,
       MemorySegment loss,
       MemorySegment dx,
@@ -594,6 +596,7 @@ public final class Library extends NativeStream {
                       vocab,
                       chunkRows,
                       gradScale,
+                      z,
                       scratch,
                       loss,
                       dx,
@@ -642,6 +645,46 @@ public final class Library extends NativeStream {
                   .get()
                   .invokeExact(
                       stream, p, g, m, v, control, clip, n, beta1, beta2, eps, weightDecay));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void ellisAdam(
+      MemorySegment p,
+      MemorySegment g,
+      MemorySegment m,
+      MemorySegment v,
+      MemorySegment control,
+      MemorySegment clip,
+      long n,
+      float beta1,
+      float beta2,
+      float eps,
+      float weightDecay,
+      int updateClipping,
+      int useAtan2) {
+    try {
+      check(
+          (int)
+              ellisAdam
+                  .get()
+                  .invokeExact(
+                      stream,
+                      p,
+                      g,
+                      m,
+                      v,
+                      control,
+                      clip,
+                      n,
+                      beta1,
+                      beta2,
+                      eps,
+                      weightDecay,
+                      updateClipping,
+                      useAtan2));
     } catch (Throwable t) {
       throw failed(t);
     }

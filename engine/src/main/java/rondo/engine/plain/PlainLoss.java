@@ -39,6 +39,7 @@ interface PlainLoss extends Plain {
       long vocab,
       long chunkRows,
       float gradScale,
+      float z,
       MemorySegment scratch,
       MemorySegment loss,
       MemorySegment dx,
@@ -49,6 +50,9 @@ interface PlainLoss extends Plain {
     Arguments.extents(function, rows, width, vocab);
     if (chunkRows < 1) {
       throw Arguments.refused(function, "chunk_rows " + chunkRows, "at least 1");
+    }
+    if (!(z >= 0)) {
+      throw Arguments.refused(function, "z " + z, "at least 0");
     }
     long counted = 0;
     for (long r = 0; r < rows; r++) {
@@ -74,7 +78,8 @@ interface PlainLoss extends Plain {
           scratch, Rows.F32, vocab, 0, 0);
       for (long r = 0; r < count; r++) {
         int target = targets.getAtIndex(JAVA_INT, at + r);
-        total += rowLoss(scratch, r, Math.toIntExact(vocab), target, gradScale / (double) counted);
+        total +=
+            rowLoss(scratch, r, Math.toIntExact(vocab), target, gradScale / (double) counted, z);
       }
       if (wantsX) {
         MemorySegment slope = dx.asSlice(at * width * Rows.bytes(type));
@@ -93,7 +98,8 @@ interface PlainLoss extends Plain {
   }
 
   /** The loss of one row; its logits in scratch become their gradient. */
-  private double rowLoss(MemorySegment scratch, long row, int vocab, int target, double gradScale) {
+  private double rowLoss(
+      MemorySegment scratch, long row, int vocab, int target, double gradScale, double z) {
     double[] logits = rows().read(0, scratch, row * vocab, vocab);
     double loss = 0;
     if (target == IGNORED) {
@@ -109,9 +115,10 @@ interface PlainLoss extends Plain {
         logits[i] = Math.exp(logits[i] - max);
         sum += logits[i];
       }
-      loss = max + Math.log(sum) - chosen;
+      double logSumExp = max + Math.log(sum);
+      loss = logSumExp - chosen;
       for (int i = 0; i < vocab; i++) {
-        logits[i] *= gradScale / sum;
+        logits[i] *= gradScale * (1 + 2 * z * logSumExp) / sum;
       }
       logits[target] -= gradScale;
     }

@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 
-/** Gradient clipping, AdamW and the elementwise parts of Muon. */
+/** Gradient clipping, AdamW, ELLISAdam and the elementwise parts of Muon. */
 interface PlainOptimizers extends Plain {
 
   @Override
@@ -53,6 +53,63 @@ interface PlainOptimizers extends Plain {
       }
       rows().write(mean, count, m, at);
       rows().write(square, count, v, at);
+      rows().write(weight, count, p, at);
+    }
+  }
+
+  @Override
+  default void ellisAdam(
+      MemorySegment p,
+      MemorySegment g,
+      MemorySegment m,
+      MemorySegment v,
+      MemorySegment control,
+      MemorySegment clip,
+      long n,
+      float beta1,
+      float beta2,
+      float eps,
+      float weightDecay,
+      int updateClipping,
+      int useAtan2) {
+    Arguments.extents("rondo_ellis_adam", n);
+    if (updateClipping != 0 && !(eps >= 1.1e-19f)) {
+      throw Arguments.refused("rondo_ellis_adam", "eps " + eps, "at least 1.1e-19");
+    }
+    double factor = Rows.f32(clip, 1);
+    boolean begins = Rows.f32(control, 4) != 0;
+    double least = updateClipping != 0 ? (double) eps * eps : 0;
+    double ratios = 0;
+    for (long at = 0; at < n; at += Rows.CHUNK) {
+      int count = (int) Math.min(Rows.CHUNK, n - at);
+      double[] slope = rows().read(1, g, at, count);
+      double[] mean = rows().read(2, m, at, count);
+      double[] square = rows().read(3, v, at, count);
+      for (int i = 0; i < count; i++) {
+        double clipped = slope[i] * factor;
+        mean[i] = begins ? clipped : beta1 * mean[i] + (1.0 - beta1) * clipped;
+        double squared = clipped * clipped;
+        square[i] = begins ? squared : beta2 * square[i] + (1.0 - beta2) * squared;
+        square[i] = Math.max(square[i], least);
+        ratios += squared / square[i];
+      }
+      rows().write(mean, count, m, at);
+      rows().write(square, count, v, at);
+    }
+    double rho = updateClipping != 0 ? Math.sqrt(ratios / n) : 0;
+    double rate = Rows.f32(control, 0) / Math.max(1, rho) / Rows.f32(control, 1);
+    double root = Math.sqrt(Rows.f32(control, 2));
+    double keep = 1 - Rows.f32(control, 3) * (double) weightDecay;
+    for (long at = 0; at < n; at += Rows.CHUNK) {
+      int count = (int) Math.min(Rows.CHUNK, n - at);
+      double[] weight = rows().read(0, p, at, count);
+      double[] mean = rows().read(2, m, at, count);
+      double[] square = rows().read(3, v, at, count);
+      for (int i = 0; i < count; i++) {
+        double size = Math.sqrt(square[i]) / root;
+        double step = useAtan2 != 0 ? Math.atan2(mean[i], size) : mean[i] / (size + eps);
+        weight[i] = weight[i] * keep - rate * step;
+      }
       rows().write(weight, count, p, at);
     }
   }

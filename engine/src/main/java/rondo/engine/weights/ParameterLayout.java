@@ -82,6 +82,28 @@ public final class ParameterLayout {
     return parameters;
   }
 
+  /** In the order they lie in memory. */
+  public List<Parameter> inMemory() {
+    return List.copyOf(offsets.keySet());
+  }
+
+  public boolean contains(Parameter p) {
+    return offsets.containsKey(p);
+  }
+
+  /**
+   * First element of a parameter.
+   *
+   * @throws IllegalArgumentException when it is none of this layout
+   */
+  public long offset(Parameter p) {
+    Long offset = offsets.get(p);
+    if (offset == null) {
+      throw new IllegalArgumentException("parameter " + p.name() + " is not in this layout");
+    }
+    return offset;
+  }
+
   /** Body matrices by shape. */
   public List<Stack> stacks() {
     return Collections.unmodifiableList(stacks);
@@ -101,6 +123,26 @@ public final class ParameterLayout {
     return Math.max(4 * elements, 4);
   }
 
+  /** All elements in as few runs of whole parameters as have at most 2^31 − 1 elements each. */
+  public List<Run> runs() {
+    var runs = new ArrayList<Run>();
+    for (var p : offsets.keySet()) {
+      var last = runs.isEmpty() ? new Run(0, 0) : runs.getLast();
+      long count = last.count() + p.shape().size();
+      if (runs.isEmpty() || count > Integer.MAX_VALUE) {
+        runs.add(new Run(offset(p), p.shape().size()));
+      } else {
+        runs.set(runs.size() - 1, new Run(last.offset(), count));
+      }
+    }
+    return runs;
+  }
+
+  /** {@link #runs} of a region. */
+  public List<Buffer> runs(Region region) {
+    return runs().stream().map(r -> run(region, r.offset(), r.count())).toList();
+  }
+
   /** All elements as one run. */
   public Buffer all(Region region) {
     return run(region, 0, elements);
@@ -118,11 +160,7 @@ public final class ParameterLayout {
 
   /** One parameter in a region that holds elements of another type in this layout. */
   public Buffer of(Parameter p, Region region, DType type) {
-    Long offset = offsets.get(p);
-    if (offset == null) {
-      throw new IllegalArgumentException("parameter " + p.name() + " is not in this layout");
-    }
-    return region.at(type.bytes() * offset, new TensorType(type, p.shape()));
+    return region.at(type.bytes() * offset(p), new TensorType(type, p.shape()));
   }
 
   /** Adjacent elements. */

@@ -221,12 +221,13 @@ final class Double64 {
     return out;
   }
 
-  /** [mean loss, counted rows]. */
+  /** [mean loss, counted rows, mean loss with z-loss: what its gradients are of]. */
   private double[] loss(LinearCrossEntropy l) {
     var logits = product(new MatMul(l.x(), false, l.head(), true, false, 1, null, 0, false));
     var targets = of(l.targets());
     int vocabulary = l.head().shape().dim(0);
     double sum = 0;
+    double squares = 0;
     int counted = 0;
     for (int row = 0; row < targets.length; row++) {
       if (targets[row] != -100) {
@@ -235,9 +236,11 @@ final class Double64 {
           exponentials += Math.exp(logits[row * vocabulary + v]);
         }
         sum += Math.log(exponentials) - logits[row * vocabulary + (int) targets[row]];
+        squares += Math.pow(Math.log(exponentials), 2);
         counted++;
       }
     }
-    return new double[] {counted == 0 ? 0 : sum / counted, counted};
+    double mean = counted == 0 ? 0 : sum / counted;
+    return new double[] {mean, counted, counted == 0 ? 0 : mean + l.z() * squares / counted};
   }
 }

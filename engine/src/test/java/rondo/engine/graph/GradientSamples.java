@@ -246,6 +246,17 @@ final class GradientSamples {
         of(
             "attention of one row",
             b -> b.loss(b.add(new Attention(b.f32("qkv", 3, 1, 48), grouped, 0.4f)))),
+        of(
+            "z-loss",
+            b ->
+                b.add(
+                    new LinearCrossEntropy(
+                        b.f32("x", 7, 5),
+                        b.f32("head", 11, 5),
+                        b.i32("targets", 11, 7),
+                        3,
+                        0.5f,
+                        0.2f))),
         of("loss in chunks at half scale", b -> b.loss(b.f32("x", 7, 5), 3, 0.5f)),
         of(
             "a tied head",

@@ -62,9 +62,9 @@ class GradientsTest {
     for (int i = 0; i < moved.length; i++) {
       double at = moved[i];
       moved[i] = at + STEP;
-      double above = Double64.evaluate(forward, inputs).of(loss)[0];
+      double above = Double64.evaluate(forward, inputs).of(loss)[2];
       moved[i] = at - STEP;
-      double below = Double64.evaluate(forward, inputs).of(loss)[0];
+      double below = Double64.evaluate(forward, inputs).of(loss)[2];
       moved[i] = at;
       gradient[i] = scale * (above - below) / (2 * STEP);
     }

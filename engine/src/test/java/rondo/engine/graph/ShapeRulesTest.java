@@ -276,6 +276,10 @@ class ShapeRulesTest {
         "linearCrossEntropy: chunkRows 0",
         List.of(),
         () -> new LinearCrossEntropy(a, head, targets, 0, 1));
+    assertRefused(
+        "linearCrossEntropy: z -1.0",
+        List.of(),
+        () -> new LinearCrossEntropy(a, head, targets, 1, 1, -1));
   }
 
   @Test
@@ -283,6 +287,19 @@ class ShapeRulesTest {
     assertRefused("adamW: ", List.of(a, b), () -> new AdamW(a, b, a, a, clip, clip, 0, 0, 0, 0));
     assertRefused(
         "adamW: control", List.of(clip), () -> new AdamW(a, a, a, a, clip, clip, 0, 0, 0, 0));
+    var five = g.input("five", TensorType.f32(5));
+    assertRefused(
+        "ellisAdam: ",
+        List.of(a, b),
+        () -> new EllisAdam(a, b, a, a, five, clip, 0, 0, 1, 0, true, true));
+    assertRefused(
+        "ellisAdam: control",
+        List.of(clip),
+        () -> new EllisAdam(a, a, a, a, clip, clip, 0, 0, 1, 0, true, true));
+    assertRefused(
+        "ellisAdam: eps 0.0",
+        List.of(),
+        () -> new EllisAdam(a, a, a, a, five, clip, 0, 0, 0, 0, true, true));
     assertRefused("muonMomentum: ", List.of(a, b), () -> new MuonMomentum(a, b, clip, 0));
     assertRefused("muonApply: ", List.of(a, b), () -> new MuonApply(a, b, clip, 1, 0));
     assertRefused("muonApply: control", List.of(clip), () -> new MuonApply(a, a, clip, 1, 0));

@@ -256,6 +256,24 @@ class NativeFunctionsTest {
     assertSameBits(
         9 * 8, (f, in, out) -> f.qkBiasGrad(0, in.normal(rows * 96), rows, 6, 3, 8, 0, out));
     assertSameBits(1, (f, in, out) -> f.sumSquares(in.normal(1 << 20), 1 << 20, out));
+    int n = (1 << 20) + 7;
+    assertSameBits(
+        n,
+        (f, in, out) ->
+            f.ellisAdam(
+                out,
+                in.normal(n),
+                in.scratch(n),
+                in.scratch(n),
+                in.normal(5),
+                in.normal(2),
+                n,
+                0.9f,
+                0.95f,
+                1e-6f,
+                0.1f,
+                1,
+                1));
   }
 
   @Test
@@ -275,6 +293,7 @@ class NativeFunctionsTest {
                 vocabulary,
                 128,
                 1,
+                0.1f,
                 in.scratch(128 * vocabulary),
                 in.scratch(2),
                 in.scratch(rows * 64),
@@ -293,6 +312,7 @@ class NativeFunctionsTest {
                 vocabulary,
                 128,
                 1,
+                0.1f,
                 in.scratch(128 * vocabulary),
                 in.scratch(2),
                 out,

@@ -41,12 +41,15 @@ final class LossSamples {
       cases.add(Case.typed("cross-entropy" + s, t -> loss(t, s, 1, true, true, 0)));
       cases.add(Case.typed("cross-entropy, added" + s, t -> loss(t, s, 0.25f, true, true, 1)));
       cases.add(Case.typed("cross-entropy, loss alone" + s, t -> loss(t, s, 1, false, false, 0)));
+      cases.add(
+          Case.typed("cross-entropy with z" + s, t -> loss(t, s, 0.5f, 0.75f, true, true, 1)));
       cases.add(Case.typed("cross-entropy, dx alone" + s, t -> loss(t, s, -2, true, false, 0)));
       cases.add(Case.typed("cross-entropy, dhead alone" + s, t -> loss(t, s, 1, false, true, 0)));
     }
     cases.add(Case.typed("cross-entropy with every row ignored", LossSamples::allIgnored));
     cases.add(Case.typed("cross-entropy of large logits", LossSamples::largeLogits));
-    cases.add(new Case("cross-entropy gradient by differences", LossSamples::differences));
+    cases.add(new Case("cross-entropy gradient by differences", t -> differences(t, 0)));
+    cases.add(new Case("z-loss gradient by differences", t -> differences(t, 0.3f)));
     cases.add(new Case("cross-entropy refuses a target of vocab", t -> refuses(t, 5)));
     cases.add(new Case("cross-entropy refuses a target of -1", t -> refuses(t, -1)));
     return cases.build();
@@ -140,6 +143,12 @@ final class LossSamples {
   /** The mean loss; adds its gradients where they are wanted (not of length 0). */
   private static double meanLoss(
       double[] x, double[] head, double[] targets, Shape s, double[] dx, double[] dhead) {
+    return meanLoss(x, head, targets, s, 0, dx, dhead);
+  }
+
+  /** With gradients that have the z-loss in them; the loss has it not. */
+  private static double meanLoss(
+      double[] x, double[] head, double[] targets, Shape s, double z, double[] dx, double[] dhead) {
     double counted = Arrays.stream(targets).filter(target -> target != IGNORED).count();
     double total = 0;
     for (int r = 0; r < s.rows; r++) {
@@ -159,9 +168,12 @@ final class LossSamples {
       for (int v = 0; v < s.vocab; v++) {
         sum += Math.exp(logits[v] - max);
       }
-      total += max + Math.log(sum) - logits[target];
+      double logSumExp = max + Math.log(sum);
+      total += logSumExp - logits[target];
       for (int v = 0; v < s.vocab; v++) {
-        double slope = (Math.exp(logits[v] - max) / sum - (v == target ? 1 : 0)) / counted;
+        double slope =
+            (Math.exp(logits[v] - max) / sum * (1 + 2 * z * logSumExp) - (v == target ? 1 : 0))
+                / counted;
         for (int i = 0; i < s.width; i++) {
           if (dx.length > 0) {
             dx[r * s.width + i] += slope * head[v * s.width + i];
@@ -177,13 +189,24 @@ final class LossSamples {
 
   private static void loss(
       Trial t, Shape s, float gradScale, boolean wantsX, boolean wantsHead, int accumulate) {
+    loss(t, s, gradScale, 0, wantsX, wantsHead, accumulate);
+  }
+
+  private static void loss(
+      Trial t,
+      Shape s,
+      float gradScale,
+      float z,
+      boolean wantsX,
+      boolean wantsHead,
+      int accumulate) {
     double[] x = t.activations(s.rows * s.width);
     double[] head = t.activations(s.vocab * s.width);
     double[] targets = targets(t, s);
     double[] before = t.normal(s.vocab * s.width);
     double[] dx = new double[x.length];
     double[] dhead = new double[head.length];
-    double expected = meanLoss(x, head, targets, s, dx, dhead);
+    double expected = meanLoss(x, head, targets, s, z, dx, dhead);
     dx = Trial.times(gradScale, dx);
     dhead = Trial.times(gradScale, dhead);
     if (accumulate == 1) {
@@ -206,6 +229,7 @@ final class LossSamples {
             s.vocab,
             s.chunk,
             gradScale,
+            z,
             scratch,
             out,
             xOut,
@@ -233,7 +257,7 @@ final class LossSamples {
     MemorySegment scratch = t.output(10);
     t.on()
         .linearCrossEntropy(
-            t.type(), x, head, targets, 3, 4, 5, s.chunk, 1, scratch, out, dx, 0, dhead);
+            t.type(), x, head, targets, 3, 4, 5, s.chunk, 1, 0.5f, scratch, out, dx, 0, dhead);
     t.expect("loss", out, new double[2], 0);
     t.expect("dx", dx, t.type(), new double[12], 0);
     t.expect("dhead", dhead, new double[20], 0);
@@ -258,6 +282,7 @@ final class LossSamples {
             s.vocab,
             s.chunk,
             1,
+            0,
             scratch,
             out,
             NONE,
@@ -266,7 +291,28 @@ final class LossSamples {
     t.expect("loss", out, new double[] {expected, 4}, CLOSE);
   }
 
-  private static void differences(Trial t) {
+  /** The mean over counted rows of logsumexp², by loops of its own. */
+  private static double meanSquare(double[] x, double[] head, double[] targets, Shape s) {
+    double total = 0;
+    int counted = 0;
+    for (int r = 0; r < s.rows; r++) {
+      if (targets[r] != IGNORED) {
+        double sum = 0;
+        for (int v = 0; v < s.vocab; v++) {
+          double logit = 0;
+          for (int i = 0; i < s.width; i++) {
+            logit += x[r * s.width + i] * head[v * s.width + i];
+          }
+          sum += Math.exp(logit);
+        }
+        total += Math.pow(Math.log(sum), 2);
+        counted++;
+      }
+    }
+    return total / counted;
+  }
+
+  private static void differences(Trial t, float z) {
     Shape s = new Shape(5, 3, 7, 2);
     float gradScale = 1.75f;
     double[] x = t.normal(s.rows * s.width);
@@ -288,6 +334,7 @@ final class LossSamples {
             s.vocab,
             s.chunk,
             gradScale,
+            z,
             scratch,
             out,
             dx,
@@ -296,12 +343,21 @@ final class LossSamples {
     t.expect(
         "dx",
         dx,
-        Trial.differences(x, v -> gradScale * meanLoss(v, head, targets, s, none, none)),
+        Trial.differences(
+            x,
+            v ->
+                gradScale
+                    * (meanLoss(v, head, targets, s, none, none)
+                        + z * meanSquare(v, head, targets, s))),
         CLOSE);
     t.expect(
         "dhead",
         dhead,
-        Trial.differences(head, v -> gradScale * meanLoss(x, v, targets, s, none, none)),
+        Trial.differences(
+            head,
+            v ->
+                gradScale
+                    * (meanLoss(x, v, targets, s, none, none) + z * meanSquare(x, v, targets, s))),
         CLOSE);
   }
 
@@ -314,6 +370,6 @@ final class LossSamples {
     t.expectRefusal(() ->
         t.on()
             .linearCrossEntropy(
-                Trial.F32, x, head, targets, 2, 3, 5, 2, 1, scratch, out, NONE, 0, NONE));
+                Trial.F32, x, head, targets, 2, 3, 5, 2, 1, 0, scratch, out, NONE, 0, NONE));
   }
 }

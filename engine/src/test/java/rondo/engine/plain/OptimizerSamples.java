@@ -18,10 +18,20 @@ final class OptimizerSamples {
       cases.add(new Case("sum of squares of " + n, t -> sumSquares(t, n)));
       cases.add(new Case("adamw of " + n, t -> adamw(t, n, 0.1f)));
       cases.add(new Case("adamw without decay of " + n, t -> adamw(t, n, 0)));
+      for (boolean clipped : new boolean[] {true, false}) {
+        for (boolean atan2 : new boolean[] {true, false}) {
+          var name =
+              "ellis-adam of %d%s%s"
+                  .formatted(n, clipped ? ", clipped" : "", atan2 ? ", atan2" : "");
+          cases.add(new Case(name, t -> ellisAdam(t, n, clipped, atan2)));
+        }
+      }
       cases.add(new Case("muon momentum of " + n, t -> momentum(t, n)));
       cases.add(new Case("muon apply f32 of " + n, t -> apply(t, n, F32)));
       cases.add(new Case("muon apply bf16 of " + n, t -> apply(t, n, BF16)));
     }
+    cases.add(new Case("ellis-adam of 200003", t -> ellisAdam(t, 200_003, true, true)));
+    cases.add(new Case("ellis-adam refuses eps 0", OptimizerSamples::refusesEps));
     cases.add(new Case("sum of squares of 200003", t -> sumSquares(t, 200_003)));
     cases.add(new Case("clip factor that clips", t -> clip(t, 9, 1, 1 / (3 + 1e-6))));
     cases.add(new Case("clip factor that does not", t -> clip(t, 9, 4, 1)));
@@ -98,6 +108,77 @@ final class OptimizerSamples {
     t.expect("p", weights, p, CLOSE);
     t.expect("m", means, m, CLOSE);
     t.expect("v", squares, v, CLOSE);
+  }
+
+  /**
+   * Three steps: from moments that begin, on to gradients so much larger that updates are clipped.
+   * The first element's gradients are so small that eps² is its second moment.
+   */
+  private static void ellisAdam(Trial t, int n, boolean clipped, boolean atan2) {
+    float beta1 = 0.9f;
+    float beta2 = 0.99f;
+    float eps = 1e-3f;
+    float weightDecay = 0.1f;
+    double[] p = t.normal(n);
+    double[] m = t.normal(n);
+    double[] v = t.positive(n);
+    MemorySegment weights = t.state(p);
+    MemorySegment means = t.state(m);
+    MemorySegment squares = t.state(v);
+    for (int step = 1; step <= 3; step++) {
+      double[] g = t.normal(n, Math.pow(8, step));
+      g[0] = (float) (1e-5 * g[0]);
+      double unbias1 = 1 - Math.pow(beta1, step);
+      double unbias2 = 1 - Math.pow(beta2, step);
+      double[] control =
+          Trial.rounded(new double[] {0.01, unbias1, unbias2, 0.25, step == 1 ? 1 : 0});
+      double[] clip = Trial.rounded(new double[] {3, 0.7});
+      double ratios = 0;
+      for (int i = 0; i < n; i++) {
+        double d = g[i] * clip[1];
+        if (step == 1) {
+          m[i] = d;
+          v[i] = d * d;
+        }
+        m[i] += (1.0 - beta1) * (d - m[i]);
+        v[i] = beta2 * v[i] + (1.0 - beta2) * d * d;
+        if (clipped) {
+          v[i] = Math.max(v[i], (double) eps * eps);
+          ratios += d * d / v[i];
+        }
+      }
+      double alpha = control[0] / Math.max(1, Math.sqrt(ratios / n)) / control[1];
+      for (int i = 0; i < n; i++) {
+        double size = Math.sqrt(v[i]) / Math.sqrt(control[2]);
+        double update = atan2 ? Math.atan2(m[i], size) : m[i] / (size + eps);
+        p[i] = p[i] * (1 - control[3] * weightDecay) - alpha * update;
+      }
+      t.on()
+          .ellisAdam(
+              weights,
+              t.input(g),
+              means,
+              squares,
+              t.input(control),
+              t.input(clip),
+              n,
+              beta1,
+              beta2,
+              eps,
+              weightDecay,
+              clipped ? 1 : 0,
+              atan2 ? 1 : 0);
+    }
+    t.expect("p", weights, p, CLOSE);
+    t.expect("m", means, m, CLOSE);
+    t.expect("v", squares, v, CLOSE);
+  }
+
+  private static void refusesEps(Trial t) {
+    MemorySegment x = t.input(t.normal(5));
+    MemorySegment state = t.state(t.normal(5));
+    t.expectRefusal(
+        () -> t.on().ellisAdam(state, x, state, state, x, x, 5, 0.9f, 0.9f, 0, 0, 1, 1));
   }
 
   private static void momentum(Trial t, int n) {

@@ -36,6 +36,7 @@ public final class DepthPlan {
   }
 
   final RecurrentModel model;
+  final Objective objective;
   final int batch;
   final int time;
   final int tracked;
@@ -71,13 +72,7 @@ public final class DepthPlan {
   private final long frozenFlops;
   private final long trackedFlops;
 
-  /**
-   * Traces and plans.
-   *
-   * @param tracked most recurrences that are differentiated
-   * @param gradScale factor of the loss in the gradients: 1 / micro-batches
-   * @param activations f32 or bf16
-   */
+  /** With the cross-entropy of all parameters as its objective. */
   public DepthPlan(
       RecurrentModel model,
       int batch,
@@ -87,7 +82,34 @@ public final class DepthPlan {
       boolean randomState,
       float gradScale,
       DType activations) {
+    this(
+        model,
+        batch,
+        time,
+        tracked,
+        keep,
+        randomState,
+        Objective.of(model, gradScale),
+        activations);
+  }
+
+  /**
+   * Traces and plans.
+   *
+   * @param tracked most recurrences that are differentiated
+   * @param activations f32 or bf16
+   */
+  public DepthPlan(
+      RecurrentModel model,
+      int batch,
+      int time,
+      int tracked,
+      Keep keep,
+      boolean randomState,
+      Objective objective,
+      DType activations) {
     this.model = model;
+    this.objective = objective;
     this.batch = batch;
     this.time = time;
     this.tracked = tracked;
@@ -98,7 +120,7 @@ public final class DepthPlan {
     state = TensorType.of(activations, batch, time, width);
     var ids = TensorType.i32(batch, time);
 
-    var t = new Trace(activations);
+    var t = new Trace(activations, objective.trained()::contains);
     tokens = t.input("tokens", ids);
     var positions = positions(t);
     var injection = model.injection(t, tokens, positions);
@@ -114,7 +136,7 @@ public final class DepthPlan {
     noise = model.noise(t, noiseKey, state.shape());
     noiseProgram = Program.slice("noise", t.graph(), List.of(noiseKey), List.of(noise), List.of());
 
-    t = new Trace(activations);
+    t = new Trace(activations, objective.trained()::contains);
     coreState = t.input("state", state);
     coreInjection = t.input("injection", state);
     positions = positions(t);
@@ -133,14 +155,18 @@ public final class DepthPlan {
             List.of(gradients.inputs().get(0)),
             List.of(gradients.inputs().get(1)));
 
-    t = new Trace(activations);
+    t = new Trace(activations, objective.trained()::contains);
     codaState = t.input("state", state);
     targets = t.input("targets", ids);
     positions = positions(t);
     var features = model.features(t, codaState, positions);
     var head = t.parameter(model.head());
     int chunk = LossChunk.rows((long) batch * time, config.vocabulary(), activations);
-    var loss = t.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
+    var loss =
+        t.graph()
+            .add(
+                new LinearCrossEntropy(
+                    features, head, targets, chunk, objective.scale(), objective.z()));
     var d = t.differentiate(loss, null, List.of(codaState));
     coda = new Stage(t, List.of(codaState, targets), positions, loss, d, List.of());
     codaProgram =

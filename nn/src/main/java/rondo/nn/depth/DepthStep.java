@@ -39,7 +39,8 @@ public final class DepthStep implements TrainingStep {
    * Binds a plan.
    *
    * @param weights of the plan's type; whoever changes them refreshes them
-   * @param gradients where gradients are added; the caller zeroes it
+   * @param gradients of the layout of the plan's trained parameters, where gradients are added; the
+   *     caller zeroes it
    * @param state region of at least {@code plan.stateBytes()}
    * @param workspace region of at least {@code plan.workspaceBytes()}
    */
@@ -104,14 +105,14 @@ public final class DepthStep implements TrainingStep {
     coda = device.bind(plan.codaProgram, b, workspace);
   }
 
-  private static Map<Tensor, Buffer> bindings(
+  private Map<Tensor, Buffer> bindings(
       DepthPlan.Stage stage,
       WorkingWeights weights,
       Region gradients,
       Buffer positions,
       Buffer table) {
     var b = new HashMap<>(weights.bind(stage.trace()));
-    b.putAll(stage.gradients().bind(weights.layout(), gradients));
+    b.putAll(stage.gradients().bind(plan.objective.trained(), gradients));
     b.put(stage.positions().positions(), positions);
     b.put(stage.positions().table(), table);
     return b;

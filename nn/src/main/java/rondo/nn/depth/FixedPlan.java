@@ -14,6 +14,7 @@ import rondo.nn.Trace;
 /** The one program of a training step of a fixed-depth model, and the memory it needs. */
 public final class FixedPlan {
   final FixedModel model;
+  final Objective objective;
   final int batch;
   final int time;
   final Trace trace;
@@ -24,15 +25,20 @@ public final class FixedPlan {
   final Trace.Differentiated gradients;
   final Program program;
 
+  /** With the cross-entropy of all parameters as its objective. */
+  public FixedPlan(FixedModel model, int batch, int time, float gradScale, DType activations) {
+    this(model, batch, time, Objective.of(model, gradScale), activations);
+  }
+
   /**
    * Traces and plans.
    *
-   * @param gradScale factor of the loss in the gradients: 1 / micro-batches
    * @param activations f32 or bf16
    */
-  public FixedPlan(FixedModel model, int batch, int time, float gradScale, DType activations) {
-    trace = new Trace(activations);
+  public FixedPlan(FixedModel model, int batch, int time, Objective objective, DType activations) {
+    trace = new Trace(activations, objective.trained()::contains);
     this.model = model;
+    this.objective = objective;
     this.batch = batch;
     this.time = time;
     var config = model.config();
@@ -45,7 +51,12 @@ public final class FixedPlan {
     var features = model.features(trace, tokens, positions);
     var head = config.tied() ? trace.second(model.head()) : trace.parameter(model.head());
     int chunk = LossChunk.rows((long) batch * time, config.vocabulary(), activations);
-    loss = trace.graph().add(new LinearCrossEntropy(features, head, targets, chunk, gradScale));
+    loss =
+        trace
+            .graph()
+            .add(
+                new LinearCrossEntropy(
+                    features, head, targets, chunk, objective.scale(), objective.z()));
     gradients = trace.differentiate(loss, null, List.of());
     var given = new ArrayList<>(List.of(tokens, targets, positions.positions(), positions.table()));
     given.addAll(trace.parameters());

@@ -32,7 +32,7 @@ public final class FixedStep implements TrainingStep {
     loss = buffers.get(4);
     writePositions(device, plan.model.config(), buffers.get(2), buffers.get(3));
     var b = new HashMap<>(weights.bind(plan.trace));
-    b.putAll(plan.gradients.bind(weights.layout(), gradients));
+    b.putAll(plan.gradients.bind(plan.objective.trained(), gradients));
     b.put(plan.tokens, tokens);
     b.put(plan.targets, targets);
     b.put(plan.positions.positions(), buffers.get(2));

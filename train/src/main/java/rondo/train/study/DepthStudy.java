@@ -18,6 +18,7 @@ import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
 import rondo.nn.depth.Keep;
 import rondo.optim.Optimizer;
+import rondo.optim.UpdatePlan;
 import rondo.train.study.StudyResult.Accuracy;
 import rondo.train.study.StudyResult.Progress;
 
@@ -73,7 +74,7 @@ public final class DepthStudy {
       Consumer<Progress> progress) {
     var plan = plan(config);
     var layout = weights.layout();
-    var update = Optimizer.plan(layout, config.optimizer(), config.clip());
+    var update = UpdatePlan.of(layout, config.optimizer(), config.clip());
     long workspaceBytes = Math.max(plan.workspaceBytes(), update.workspaceBytes());
     var losses = new ArrayList<Progress>();
     try (var working = new WorkingWeights(weights, DType.F32);
@@ -83,15 +84,7 @@ public final class DepthStudy {
         var workspace = device.allocate("workspace", workspaceBytes)) {
       var step = new DepthStep(device, plan, working, gradients, state, workspace);
       var optimizer =
-          new Optimizer(
-              device,
-              layout,
-              config.optimizer(),
-              update,
-              weights.region(),
-              gradients,
-              moments,
-              workspace);
+          new Optimizer(device, update, weights.region(), gradients, moments, workspace);
       var schedule = config.schedule();
       long began = System.nanoTime();
       int every = Math.max(1, config.updates() / REPORTS);
@@ -186,7 +179,7 @@ public final class DepthStudy {
     var layout = new ParameterLayout(RecurrentModel.of(config.model()).parameters());
     long sum =
         config.updates()
-            * Optimizer.plan(layout, config.optimizer(), config.clip()).program().flops();
+            * UpdatePlan.of(layout, config.optimizer(), config.clip()).program().flops();
     for (int i = 0; i < config.updates(); i++) {
       sum += plan.flops(depth(config, seed, i));
     }

@@ -1,0 +1,18 @@
+package rondo.nn.depth;
+
+import rondo.engine.weights.ParameterLayout;
+import rondo.nn.Model;
+
+/**
+ * What a training step differentiates, and with respect to what.
+ *
+ * @param scale of the loss in the gradients: 1 / micro-batches
+ * @param z weight of the z-loss, the mean square of the logits' logsumexp
+ * @param trained the parameters that get gradients, as these lie in memory; others are constants
+ */
+public record Objective(float scale, float z, ParameterLayout trained) {
+  /** The cross-entropy, for all parameters of a model. */
+  public static Objective of(Model model, float scale) {
+    return new Objective(scale, 0, new ParameterLayout(model.parameters()));
+  }
+}
