@@ -16,6 +16,7 @@ import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.AxesChartStyler.TextAlignment;
+import org.knowm.xchart.style.XYStyler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import rondo.nn.checkpoint.AtomicFiles;
 
@@ -97,8 +98,13 @@ final class Charts {
 
   /** Draws a figure into a PNG file. */
   static void write(Figure figure, Path png) throws IOException {
+    write(image(figure), png);
+  }
+
+  /** Writes a picture into a PNG file. */
+  static void write(BufferedImage image, Path png) throws IOException {
     var bytes = new ByteArrayOutputStream();
-    if (!ImageIO.write(image(figure), "png", bytes)) {
+    if (!ImageIO.write(image, "png", bytes)) {
       throw new IOException(png + ": this Java has no PNG writer");
     }
     AtomicFiles.write(png, bytes.toByteArray());
@@ -174,16 +180,16 @@ final class Charts {
     return chart;
   }
 
-  private static void style(XYChart chart, Figure figure) {
-    var s = chart.getStyler();
+  /** Axes without boxes or legend, a faint grid for values; as in every picture. */
+  static void look(XYStyler s, int letters) {
     s.setChartBackgroundColor(Color.WHITE);
     s.setPlotBackgroundColor(Color.WHITE);
     s.setPlotBorderVisible(false);
     s.setChartTitleVisible(false);
     s.setLegendVisible(false);
     s.setChartFontColor(Palette.INK);
-    s.setAxisTitleFont(Palette.font(Font.PLAIN, 26));
-    s.setAxisTickLabelsFont(Palette.font(Font.PLAIN, 24));
+    s.setAxisTitleFont(Palette.font(Font.PLAIN, letters + 2));
+    s.setAxisTickLabelsFont(Palette.font(Font.PLAIN, letters));
     s.setAxisTickLabelsColor(Palette.INK);
     s.setAxisTickMarksColor(Palette.GREY);
     s.setAxisTicksLineVisible(false);
@@ -195,9 +201,14 @@ final class Charts {
     s.setPlotGridLinesStroke(new BasicStroke(2));
     s.setPlotGridVerticalLinesVisible(false);
     s.setPlotContentSize(0.97);
-    s.setMarkerSize(15);
     s.setChartPadding(24);
     s.setXAxisTickMarkSpacingHint(120);
+  }
+
+  private static void style(XYChart chart, Figure figure) {
+    var s = chart.getStyler();
+    look(s, 24);
+    s.setMarkerSize(15);
     s.setYAxisTickMarkSpacingHint(110);
     s.setXAxisMin(firstLog(figure));
     s.setXAxisMax(lastLog(figure));

@@ -137,15 +137,15 @@ final class ExportCommand extends Work {
           "--max-shard-size " + text + ": expected a size such as 5GB, 500MB or 2GiB");
     }
     var unit = match.group(2);
-    long base = unit.contains("i") ? 1024 : 1000;
+    int base = unit.contains("i") ? 1024 : 1000;
     long bytes = Long.parseLong(match.group(1));
     int power = unit.isEmpty() ? 0 : 1 + "kmgt".indexOf(unit.charAt(0));
-    double all = bytes * Math.pow(base, power);
-    if (bytes == 0 || all > 1e18) {
+    double factor = Math.pow(base, power);
+    if (bytes == 0 || (double) bytes * factor > 1e18) {
       throw new IllegalArgumentException(
           "--max-shard-size " + text + ": expected from one byte to a million TB");
     }
-    return bytes * (long) Math.pow(base, power);
+    return bytes * (long) factor;
   }
 
   private void report(

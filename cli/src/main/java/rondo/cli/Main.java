@@ -33,7 +33,9 @@ import picocli.CommandLine.Spec;
       PackCommand.class,
       LossCommand.class,
       LogitsCommand.class,
+      PlotCommand.class,
       ExportCommand.class,
+      AverageCommand.class,
       QuickstartCommand.class,
       StudyCommand.class,
       DevicesCommand.class

@@ -11,7 +11,9 @@ import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
 import rondo.nn.WeightFiles;
 import rondo.nn.Weights;
+import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.CheckpointFolder;
+import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.train.Checkpoints;
@@ -45,6 +47,25 @@ final class Models {
                   "%s of %s".formatted(file, name.get())),
           progress::note);
     }
+  }
+
+  /**
+   * What the model that {@code given} names is; of one on a hub no weights are fetched, unless only
+   * they tell what its blocks are.
+   */
+  static ModelConfig config(Path given, Console console) {
+    var name = HubName.of(given);
+    if (name.isPresent()) {
+      try (var hub = new Hub(HubSettings.ofProcess())) {
+        var folder = hub.description(name.get(), console::note);
+        var tensors = CheckpointFolder.namesIn(folder);
+        var config = ConfigReader.read(folder.resolve(CheckpointFolder.CONFIG), tensors);
+        if (config instanceof BaseConfig || !tensors.isEmpty()) {
+          return config;
+        }
+      }
+    }
+    return config(folder(given, console));
   }
 
   /** What to call a model: its name on a hub, or the last part of its folder's path. */
@@ -95,7 +116,7 @@ final class Models {
           case RecurrentConfig r ->
               "recurrent: %d prelude, %d core, %d coda blocks"
                   .formatted(r.prelude(), r.core(), r.coda());
-          case rondo.nn.checkpoint.BaseConfig b -> "fixed depth: " + b.layers() + " blocks";
+          case BaseConfig b -> "fixed depth: " + b.layers() + " blocks";
         };
     return "%s; %s of width %s; vocabulary %s; %s positions"
         .formatted(

@@ -90,7 +90,8 @@ final class NameTags {
     }
   }
 
-  private static String fit(String text, FontMetrics metrics, int width) {
+  /** A text, cut where it is wider than that. */
+  static String fit(String text, FontMetrics metrics, int width) {
     var shown = text;
     while (metrics.stringWidth(shown) > width && shown.length() > 2) {
       shown = shown.substring(0, shown.length() - 2) + "…";

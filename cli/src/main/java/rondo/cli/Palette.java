@@ -36,8 +36,19 @@ final class Palette {
     if (!figure.ordered()) {
       return UNORDERED[line % UNORDERED.length];
     }
-    int steps = figure.lines().size() - 1;
-    double at = steps == 0 ? 1 : (double) line / steps;
+    return ordered(line, figure.lines().size());
+  }
+
+  /**
+   * The colour of one of so many: told apart as far as there are colours for it, else by a scale.
+   */
+  static Color color(int number, int count) {
+    return count <= UNORDERED.length ? UNORDERED[number] : ordered(number, count);
+  }
+
+  private static Color ordered(int number, int count) {
+    int steps = count - 1;
+    double at = steps == 0 ? 1 : (double) number / steps;
     return at < 0.5 ? mix(LOW, MIDDLE, 2 * at) : mix(MIDDLE, HIGH, 2 * at - 1);
   }
 

@@ -212,7 +212,7 @@ final class PlanCommand extends Work {
     }
     var path = Path.of(name);
     if (Files.exists(path) || name.contains("/") || HubName.of(path).isPresent()) {
-      var config = Models.config(Models.folder(path, console));
+      var config = Models.config(path, console);
       return new Subject(name, config, PublishedRuns.presetOf(ParameterCounts.of(config)));
     }
     var known = Published.named(name);

@@ -1,6 +1,7 @@
 package rondo.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static rondo.cli.Called.rondo;
 
@@ -64,7 +65,10 @@ class HubModelsTest {
                     .map(f -> "{\"rfilename\": \"" + f.getFileName() + "\"}")
                     .collect(Collectors.joining(","));
             answer(
-                e, "{\"sha\": \"%s\", \"siblings\": [%s]}".formatted(COMMIT, siblings).getBytes());
+                e,
+                "{\"sha\": \"%s\", \"siblings\": [%s]}"
+                    .formatted(COMMIT, siblings)
+                    .getBytes(StandardCharsets.UTF_8));
           }
         });
     server.createContext(
@@ -96,6 +100,14 @@ class HubModelsTest {
     var data = TinyModels.data(folder.resolve("rows.jsonl"), 12, 9);
     var hub = serve(model);
     try {
+      var plan = run(hub, "plan", "--model", "org/base", "--json");
+      plan.only(0);
+      assertEquals(
+          rondo("plan", "--model", model, "--json").json().path("parameters"),
+          JsonMapper.shared().readTree(plan.out()).path("parameters"));
+      var snapshot = folder.resolve("home/hub/models--org--base/snapshots").resolve(COMMIT);
+      assertTrue(Files.exists(snapshot.resolve("config.json")));
+      assertFalse(Files.exists(snapshot.resolve("model.safetensors")), "no weights are needed");
       var loss = run(hub, "loss", "--model", "hf:org/base", "--data", data, "--json");
       loss.only(0);
       var expected = rondo("loss", "--model", model, "--data", data, "--json").json();

@@ -15,8 +15,8 @@ import rondo.engine.graph.TensorType;
 import rondo.nn.Weights;
 
 /**
- * An exponential moving average of the weights of a run (EMA), beside them on the device: {@code e ←
- * e + (1 − decay)·(w − e)} after every so many steps, in f32.
+ * An exponential moving average of the weights of a run (EMA), beside them on the device: {@code e
+ * ← e + (1 − decay)·(w − e)} after every so many steps, in f32.
  */
 final class AveragedWeights implements AutoCloseable {
   /** Elements of one traced tensor, of which there may be at most 2³¹. */
@@ -79,7 +79,7 @@ final class AveragedWeights implements AutoCloseable {
   }
 
   /** Makes the average that of one state: the weights as they are. */
-  void restart(Weights weights) {
+  private void restart(Weights weights) {
     long all = weights.layout().elements();
     for (long done = 0; done < all; done += MOST_ELEMENTS) {
       long count = Math.min(MOST_ELEMENTS, all - done);

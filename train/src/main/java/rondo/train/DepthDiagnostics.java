@@ -5,9 +5,9 @@ import java.util.List;
 
 /**
  * How the state of a recurrent model moves over depth, on one batch: what tells a run whose tokens
- * have become one, or whose core ignores its state, before the loss does (Geiping et al. 2025, "Scaling
- * up Test-Time Compute with Latent Reasoning", §4.3, where two runs failed so). Only positions that
- * predict a token count.
+ * have become one, or whose core ignores its state, before the loss does (Geiping et al. 2025,
+ * "Scaling up Test-Time Compute with Latent Reasoning", §4.3, where two runs failed so). Only
+ * positions that predict a token count.
  */
 public final class DepthDiagnostics {
   /**

@@ -109,8 +109,7 @@ public final class LossOverDepth {
         var forward =
             new Forward(
                 weights, device, settings.batch, settings.sequenceLength, settings.activations)) {
-      var run =
-          new LossOverDepth(forward, device, settings, forward.isRecurrent() ? examined : 0);
+      var run = new LossOverDepth(forward, device, settings, forward.isRecurrent() ? examined : 0);
       var losses = run.run(batches, name, progress);
       return new Examined(losses, run.diagnostics);
     }

@@ -54,8 +54,7 @@ record Measured(
     }
   }
 
-  private void series(
-      ObjectNode node, String key, ToDoubleFunction<DepthDiagnostics.Row> value) {
+  private void series(ObjectNode node, String key, ToDoubleFunction<DepthDiagnostics.Row> value) {
     var byDepth = node.putObject(key);
     for (var row : diagnostics) {
       Metrics.finite(byDepth, "" + row.recurrences(), value.applyAsDouble(row));

@@ -69,13 +69,12 @@ class AveragedWeightsTest {
         var at = run.out().resolve("step-" + step);
         if (step % 2 == 0) {
           read(at)
-              .forEach(
-                  (key, w) -> {
-                    var e = expected.get(key);
-                    for (int i = 0; i < w.length; i++) {
-                      e[i] = 0.9 * e[i] + 0.1 * w[i];
-                    }
-                  });
+              .forEach((key, w) -> {
+                var e = expected.get(key);
+                for (int i = 0; i < w.length; i++) {
+                  e[i] = 0.9 * e[i] + 0.1 * w[i];
+                }
+              });
         }
         read(at.resolve("ema"))
             .forEach((key, found) -> assertArrayEquals(expected.get(key), found, 1e-6, key));
@@ -136,8 +135,7 @@ class AveragedWeightsTest {
   private String losses(Device device, TinyRun run, Path model) {
     var recipe =
         Recipe.read(
-            run.recipe,
-            List.of("data.validation={path: " + folder.resolve("held.jsonl") + "}"));
+            run.recipe, List.of("data.validation={path: " + folder.resolve("held.jsonl") + "}"));
     var rows = Validation.of(recipe, 23, java.util.Optional.empty());
     assertTrue(rows != null);
     try (var weights = WeightFiles.load(model, device)) {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -165,7 +166,7 @@ final class Download {
       }
       return write(body, file, status == 206 ? from : 0, remote.size, done);
     } catch (UncheckedIOException e) { // of reading; a failure to write is none of the network
-      return http.reason(java.util.Objects.requireNonNull(e.getCause()));
+      return http.reason(Objects.requireNonNull(e.getCause()));
     }
   }
 

@@ -57,10 +57,22 @@ public final class Hub implements AutoCloseable {
    * @throws HubException in one line, when it cannot be had
    */
   public Path folder(HubName name, Progress progress, Consumer<String> notes) {
+    return folder(name, true, progress, notes);
+  }
+
+  /**
+   * As {@link #folder}, without weights: the configuration, the tokenizer, and the index of the
+   * weights where there is one.
+   */
+  public Path description(HubName name, Consumer<String> notes) {
+    return folder(name, false, (file, done, total) -> {}, notes);
+  }
+
+  private Path folder(HubName name, boolean weights, Progress progress, Consumer<String> notes) {
     var cache = new HubCache(settings.cache(), name.repository());
     try {
       if (settings.offline()) {
-        var cached = cached(cache, name);
+        var cached = cached(cache, name, weights);
         if (cached == null) {
           throw HubException.refused(
               "%s: not whole in the cache %s, and HF_HUB_OFFLINE forbids to ask for it"
@@ -72,7 +84,7 @@ public final class Hub implements AutoCloseable {
       try {
         revision = revision(name);
       } catch (IOException e) {
-        var cached = cached(cache, name);
+        var cached = cached(cache, name, weights);
         if (cached == null) {
           throw HubException.failed(
               "%s: no such folder here, and no answer from %s: %s"
@@ -84,7 +96,7 @@ public final class Hub implements AutoCloseable {
                 .formatted(name, http.reason(e), cached.getFileName()));
         return cached;
       }
-      fetch(cache, name, revision, progress);
+      fetch(cache, name, revision, weights, progress);
       cache.remember(name, revision.commit);
       return cache.snapshot(revision.commit);
     } catch (IOException e) {
@@ -95,12 +107,13 @@ public final class Hub implements AutoCloseable {
   }
 
   /** The folder as far as it is known here, when it is whole. */
-  private static @Nullable Path cached(HubCache cache, HubName name) throws IOException {
+  private static @Nullable Path cached(HubCache cache, HubName name, boolean weights)
+      throws IOException {
     var folder = cache.commit(name).map(cache::snapshot);
     if (folder.isEmpty() || !Files.exists(folder.get().resolve(CONFIG))) {
       return null;
     }
-    if (Files.exists(folder.get().resolve(WEIGHTS))) {
+    if (!weights || Files.exists(folder.get().resolve(WEIGHTS))) {
       return folder.get();
     }
     var index = folder.get().resolve(INDEX);
@@ -147,7 +160,8 @@ public final class Hub implements AutoCloseable {
     throw http.refusal(name, null, response);
   }
 
-  private void fetch(HubCache cache, HubName name, Revision revision, Progress progress)
+  private void fetch(
+      HubCache cache, HubName name, Revision revision, boolean weights, Progress progress)
       throws IOException {
     var download = new Download(http, settings, cache, name, revision.commit);
     var folder = cache.snapshot(revision.commit);
@@ -159,7 +173,9 @@ public final class Hub implements AutoCloseable {
       throw HubException.refused(name + ": has no " + CONFIG + ": not a model of transformers");
     }
     if (revision.files.contains(WEIGHTS)) {
-      wanted.add(WEIGHTS);
+      if (weights) {
+        wanted.add(WEIGHTS);
+      }
     } else if (revision.files.contains(INDEX)) {
       if (!Files.exists(folder.resolve(INDEX))) {
         download.get(download.describe(INDEX), bytes -> {});
@@ -170,7 +186,9 @@ public final class Hub implements AutoCloseable {
           throw HubException.refused(name + ": has no file " + shard + ", which its index names");
         }
       }
-      wanted.addAll(shards);
+      if (weights) {
+        wanted.addAll(shards);
+      }
     } else {
       throw HubException.refused(
           name + ": has neither " + WEIGHTS + " nor " + INDEX + "; take a revision that has");

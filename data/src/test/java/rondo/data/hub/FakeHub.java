@@ -105,11 +105,12 @@ final class FakeHub implements AutoCloseable {
         .collect(Collectors.toList());
   }
 
+  byte[] bytes(String file) {
+    return java.util.Objects.requireNonNull(files.get(file), file);
+  }
+
   String hash(String file) {
-    var bytes = files.get(file);
-    if (bytes == null) {
-      throw new IllegalArgumentException(file);
-    }
+    var bytes = bytes(file);
     return isLarge(file)
         ? digest("SHA-256", new byte[0], bytes)
         : digest("SHA-1", text("blob " + bytes.length + "\0"), bytes);
@@ -179,7 +180,7 @@ final class FakeHub implements AutoCloseable {
   }
 
   private void file(HttpExchange e, String name, boolean isHub) throws IOException {
-    var bytes = java.util.Objects.requireNonNull(files.get(name));
+    var bytes = bytes(name);
     var tag = "\"" + wrongHashes.getOrDefault(name, hash(name)) + "\"";
     var headers = e.getResponseHeaders();
     boolean head = e.getRequestMethod().equals("HEAD");

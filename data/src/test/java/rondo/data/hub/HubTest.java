@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -67,13 +69,13 @@ class HubTest {
     return String.valueOf(fails(NAME, Map.of()).getMessage());
   }
 
-  private static void assertSays(String expected, String message) {
-    assertTrue(message.contains(expected), message);
+  private static void assertSays(String expected, @Nullable String message) {
+    assertTrue(String.valueOf(message).contains(expected), message);
   }
 
   private void assertWhole(Path folder) throws IOException {
     for (var file : List.of("config.json", "tokenizer.json", WEIGHTS)) {
-      assertArrayEquals(fake.files.get(file), Files.readAllBytes(folder.resolve(file)), file);
+      assertArrayEquals(fake.bytes(file), Files.readAllBytes(folder.resolve(file)), file);
     }
   }
 
@@ -100,7 +102,7 @@ class HubTest {
     }
     assertEquals(3, names(root.resolve("blobs")).size(), "nothing incomplete is left");
     assertEquals(64, fake.hash(WEIGHTS).length());
-    long total = names(folder).stream().mapToLong(f -> length(fake.files.get(f))).sum();
+    long total = names(folder).stream().mapToLong(f -> fake.bytes(f).length).sum();
     assertEquals(WEIGHTS + " " + total + "/" + total, progress.getLast());
 
     int before = fake.requests.size();
@@ -111,10 +113,6 @@ class HubTest {
     get(new HubName("org/name", FakeHub.COMMIT), Map.of());
     assertEquals(Set.of("main", "v1"), names(root.resolve("refs")));
     assertEquals(before + 3, fake.requests.size());
-  }
-
-  private static long length(byte[] bytes) {
-    return bytes.length;
   }
 
   @Test
@@ -131,7 +129,7 @@ class HubTest {
 
   @Test
   void aBrokenDownloadGoesOnWhereItEnded() throws IOException {
-    var weights = fake.files.get(WEIGHTS);
+    var weights = fake.bytes(WEIGHTS);
     fake.trouble =
         (e, file) -> {
           boolean cut = file.equals(WEIGHTS) && isStore(e) && fake.gets(WEIGHTS).size() < 6;
@@ -153,7 +151,7 @@ class HubTest {
 
   @Test
   void whatAKilledProcessLeftIsGoneOnWith() throws IOException {
-    var weights = fake.files.get(WEIGHTS);
+    var weights = fake.bytes(WEIGHTS);
     var blobs = Files.createDirectories(cache.resolve("models--org--name/blobs"));
     Files.write(blobs.resolve(fake.hash(WEIGHTS) + ".incomplete"), Arrays.copyOf(weights, 123_456));
     assertWhole(get());
@@ -163,7 +161,7 @@ class HubTest {
 
   @Test
   void aServerThatKnowsNoRangesStartsAgain() throws IOException {
-    var weights = fake.files.get(WEIGHTS);
+    var weights = fake.bytes(WEIGHTS);
     fake.ranges = false;
     fake.trouble =
         (e, file) -> {
@@ -179,7 +177,7 @@ class HubTest {
 
   @Test
   void halfAFileIsAFailureAfterSomeTriesAndIsKept() throws IOException {
-    var weights = fake.files.get(WEIGHTS);
+    var weights = fake.bytes(WEIGHTS);
     fake.trouble =
         (e, file) -> {
           boolean cut = file.equals(WEIGHTS) && isStore(e);
@@ -212,7 +210,7 @@ class HubTest {
 
   @Test
   void aConnectionOnWhichNothingMovesIsGivenUp() throws IOException {
-    var weights = fake.files.get(WEIGHTS);
+    var weights = fake.bytes(WEIGHTS);
     fake.trouble =
         (e, file) -> {
           boolean cut = file.equals(WEIGHTS) && isStore(e) && fake.gets(WEIGHTS).size() < 2;
@@ -342,6 +340,20 @@ class HubTest {
   }
 
   @Test
+  void aDescriptionHasNoWeights() throws IOException {
+    try (var hub = new Hub(fake.settings(cache, Map.of()))) {
+      var folder = hub.description(NAME, notes::add);
+      assertEquals(Set.of("config.json", "tokenizer.json"), names(folder));
+    }
+    assertEquals(0, fake.gets(WEIGHTS).size());
+    assertSays("not whole", fails(NAME, Map.of("HF_HUB_OFFLINE", "1")).getMessage());
+    try (var hub = new Hub(fake.settings(cache, Map.of("HF_HUB_OFFLINE", "1")))) {
+      assertTrue(Files.exists(hub.description(NAME, notes::add).resolve("config.json")));
+    }
+    assertWhole(get());
+  }
+
+  @Test
   void shardsAreThoseOfTheIndex() throws IOException {
     fake.files.remove(WEIGHTS);
     fake.files.put("model-00001-of-00002.safetensors", new byte[1000]);
@@ -432,7 +444,8 @@ class HubTest {
     }
     for (var process : processes) {
       assertEquals(0, process.waitFor());
-      var folder = new String(process.getInputStream().readAllBytes()).strip();
+      var folder =
+          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
       assertWhole(Path.of(folder));
     }
     assertEquals(1, fake.gets(WEIGHTS).size(), fake.gets(WEIGHTS).toString());

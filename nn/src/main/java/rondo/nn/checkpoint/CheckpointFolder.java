@@ -64,6 +64,22 @@ public final class CheckpointFolder implements AutoCloseable {
             .formatted(WEIGHTS, INDEX, pickled ? "; convert its pytorch_model.bin first" : ""));
   }
 
+  /**
+   * The names of a folder's tensors, of its index where the weights themselves are not there; none
+   * where neither is.
+   *
+   * @throws CheckpointException one line, when a file is malformed
+   */
+  public static Set<String> namesIn(Path folder) {
+    if (Files.exists(folder.resolve(WEIGHTS))) {
+      try (var file = SafetensorsFile.open(folder.resolve(WEIGHTS))) {
+        return Set.copyOf(file.tensors().keySet());
+      }
+    }
+    var index = folder.resolve(INDEX);
+    return Files.exists(index) ? Set.copyOf(weightMap(index).keySet()) : Set.of();
+  }
+
   public Path path() {
     return folder;
   }
