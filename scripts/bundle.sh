@@ -70,9 +70,9 @@ repack() { # JAR FOLDER
     rm -f "$unpacked"/libduckdb_java.so_{linux_arm64,macos_arm64,windows_amd64}
     "$jdk/bin/jar" --create --no-compress --no-manifest --file "$2/$(basename "$1")" -C "$unpacked" .
 }
-# DuckDB reads Parquet, which no test and no measurement here does; XChart draws.
+# DuckDB and zstd-jni read what no test and no measurement here does; XChart draws.
 for jar in cli/target/rondo-cli-*.jar cli/target/lib/*.jar; do
-    case $data/$(basename "$jar") in no/duckdb* | */xchart*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
+    case $data/$(basename "$jar") in no/duckdb* | no/zstd-jni* | */xchart*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
 done
 
 artifact() { # GROUP/ARTIFACT VERSION: its file in Maven's local repository, fetched where it is absent

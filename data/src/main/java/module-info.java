@@ -6,6 +6,7 @@ module rondo.data {
   requires java.sql;
   requires tools.jackson.databind;
   requires static duckdb.jdbc;
+  requires static com.github.luben.zstd_jni;
 
   exports rondo.data;
   exports rondo.data.hub;

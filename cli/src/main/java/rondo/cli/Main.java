@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
       LogitsCommand.class,
       PlotCommand.class,
       ExportCommand.class,
+      AverageCommand.class,
       QuickstartCommand.class,
       StudyCommand.class,
       DevicesCommand.class

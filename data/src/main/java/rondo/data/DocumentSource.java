@@ -23,7 +23,8 @@ public interface DocumentSource {
 
   /**
    * The documents of a file ({@code .txt}, {@code .jsonl}, {@code .parquet}, the first two also
-   * {@code .gz}) or of the files of such names in a folder, in the order of their names.
+   * {@code .gz} and {@code .zst}) or of the files of such names in a folder, in the order of their
+   * names.
    *
    * <p>A text file is one document, unless lines {@code <|endoftext|>} divide it: then what lies
    * between them is a document, without white space at its ends, and empty ones are left out. Every

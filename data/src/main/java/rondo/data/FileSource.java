@@ -1,5 +1,6 @@
 package rondo.data;
 
+import com.github.luben.zstd.ZstdInputStream;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The documents of one file, or of the files in a folder. */
 record FileSource(Path path, Optional<String> textColumn) implements DocumentSource {
-  private static final String KINDS = ".txt, .jsonl, .txt.gz, .jsonl.gz or .parquet";
+  private static final String KINDS = ".txt, .jsonl (both also .gz and .zst) or .parquet";
 
   FileSource {
     if (!Files.exists(path)) {
@@ -66,10 +67,12 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     }
   }
 
-  /** The extension that says how a file is read, without {@code .gz}; "" if none does. */
+  /**
+   * The extension that says how a file is read, without {@code .gz} or {@code .zst}; "" if none.
+   */
   static String kind(Path file) {
     String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    String plain = name.endsWith(".gz") ? name.substring(0, name.length() - 3) : name;
+    String plain = name.replaceFirst("\\.(gz|zst)$", "");
     for (String kind : List.of(".txt", ".jsonl")) {
       if (plain.endsWith(kind)) {
         return kind;
@@ -104,8 +107,18 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
   private static InputStream bytes(Path file, CountedStream counted) {
     InputStream raw = new BufferedInputStream(counted, 1 << 16);
     try {
-      boolean zipped = file.toString().toLowerCase(Locale.ROOT).endsWith(".gz");
-      return zipped ? new GZIPInputStream(raw, 1 << 16) : raw;
+      String name = file.toString().toLowerCase(Locale.ROOT);
+      if (name.endsWith(".zst")) {
+        return new ZstdInputStream(raw);
+      }
+      return name.endsWith(".gz") ? new GZIPInputStream(raw, 1 << 16) : raw;
+    } catch (NoClassDefFoundError e) {
+      close(raw);
+      throw new DataException(
+          file
+              + ": Zstandard is read through zstd-jni, which is not there:"
+              + " add com.github.luben:zstd-jni:1.5.7-9 to the class path, or convert to .gz",
+          e);
     } catch (IOException e) {
       close(raw);
       throw unreadable(file, e);

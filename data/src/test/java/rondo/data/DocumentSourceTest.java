@@ -1,12 +1,14 @@
 package rondo.data;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdOutputStream;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -124,10 +126,29 @@ class DocumentSourceTest {
   void zippedFilesAreReadAsWhatTheyHold() throws Exception {
     Path file = folder.resolve("a.jsonl.gz");
     try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
-      out.write("{\"text\": \"zipped\"}\n".getBytes(StandardCharsets.UTF_8));
+      out.write("{\"text\": \"zipped\"}\n".getBytes(UTF_8));
     }
     assertEquals(List.of("zipped"), read(DocumentSource.of(file)));
     assertTrue(error(DocumentSource.of(write("b.jsonl.gz", "{}"))).contains("b.jsonl.gz"));
+  }
+
+  @Test
+  void zstandardIsRead() throws Exception {
+    byte[] text = "one\n<|endoftext|>\n%s".formatted("two ".repeat(200_000)).getBytes(UTF_8);
+    Path file = folder.resolve("a.txt.zst");
+    try (var out = new ZstdOutputStream(Files.newOutputStream(file))) {
+      out.write(text, 0, 10);
+      out.write(text, 10, text.length - 10);
+    }
+    DocumentSource source = DocumentSource.of(file);
+    assertEquals(List.of("one", "two ".repeat(200_000).strip()), read(source));
+    byte[] whole = Files.readAllBytes(file);
+    Path half = Files.write(folder.resolve("h.txt.zst"), Arrays.copyOf(whole, whole.length / 2));
+    assertTrue(error(DocumentSource.of(half)).startsWith(half + ": cannot be read: "));
+    Path lines = folder.resolve("b.jsonl.zst");
+    Files.write(lines, Zstd.compress("{\"text\": \"three\"}\n".getBytes(UTF_8)));
+    assertEquals(List.of("three"), read(DocumentSource.of(lines)));
+    assertTrue(error(DocumentSource.of(write("c.txt.zst", "text"))).contains("c.txt.zst"));
   }
 
   @Test

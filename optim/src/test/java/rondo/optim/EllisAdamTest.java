@@ -171,7 +171,7 @@ class EllisAdamTest {
       SplittableRandom random, Device device, ParameterLayout layout, Region region, int step) {
     var drawn = new HashMap<Parameter, float[]>();
     for (var p : layout.parameters()) {
-      double size = p == gain && step < 3 ? 0 : step < STEPS / 2 ? 0.1 : 1;
+      double size = p.equals(gain) && step < 3 ? 0 : step < STEPS / 2 ? 0.1 : 1;
       var values = normal(random, p, size);
       drawn.put(p, values);
       device.write(layout.of(p, region), values);

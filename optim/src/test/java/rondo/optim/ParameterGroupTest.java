@@ -84,7 +84,7 @@ class ParameterGroupTest {
   void aGroupIsTheOptimiserOfItsOwnRateAndDecay(String on) {
     var slow = new ParameterGroup(0.5, OptionalDouble.of(0.3), true);
     Function<Parameter, ParameterGroup> groups =
-        p -> p == b || p == norm ? slow : ParameterGroup.PLAIN;
+        p -> p.equals(b) || p.equals(norm) ? slow : ParameterGroup.PLAIN;
     for (var config : List.of(MUON, ADAM)) {
       var grouped = run(on, all, config, groups, 2);
       var plain = run(on, all, config, _ -> ParameterGroup.PLAIN, 2);
@@ -96,7 +96,7 @@ class ParameterGroupTest {
               : slowAdam;
       var slowly = run(on, all, slowConfig, _ -> ParameterGroup.PLAIN, 2);
       for (var p : all) {
-        var wanted = p == b || p == norm ? slowly : plain;
+        var wanted = p.equals(b) || p.equals(norm) ? slowly : plain;
         assertArrayEquals(of(wanted, p), of(grouped, p), 2e-6f, p.name() + " by " + config);
       }
     }
@@ -135,7 +135,8 @@ class ParameterGroupTest {
     assertEquals(2, UpdatePlan.of(layout, MUON, 1).pieces.size(), "the stack and the rest");
     var slow = new ParameterGroup(0.5, OptionalDouble.empty(), false);
     var cut =
-        new UpdatePlan(layout, layout, MUON, p -> p == a ? slow : ParameterGroup.PLAIN, 1).pieces;
+        new UpdatePlan(layout, layout, MUON, p -> p.equals(a) ? slow : ParameterGroup.PLAIN, 1)
+            .pieces;
     assertEquals(3, cut.size());
     assertEquals(List.of(a), cut.getFirst().run().parameters());
     assertEquals(List.of(b, c), cut.get(1).run().parameters());

@@ -79,7 +79,7 @@ final class AveragedWeights implements AutoCloseable {
   }
 
   /** Makes the average that of one state: the weights as they are. */
-  void restart(Weights weights) {
+  private void restart(Weights weights) {
     long all = weights.layout().elements();
     for (long done = 0; done < all; done += MOST_ELEMENTS) {
       long count = Math.min(MOST_ELEMENTS, all - done);

@@ -9,20 +9,14 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.function.Consumer;
-import rondo.data.rows.Cursor;
-import rondo.engine.device.Buffer;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.AtomicFiles;
 import rondo.nn.checkpoint.CheckpointException;
-import rondo.nn.checkpoint.SafetensorsFile;
 import rondo.nn.checkpoint.SafetensorsWriter;
 import rondo.nn.checkpoint.TensorToWrite;
 import rondo.nn.checkpoint.WriteException;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
 /**
@@ -33,9 +27,9 @@ import tools.jackson.databind.ObjectMapper;
  */
 public final class Checkpoints {
   private static final String PREFIX = "step-";
-  private static final String MANIFEST = "checkpoint.json";
-  private static final String MOMENTS = "optimizer.safetensors";
-  private static final String EMA = "ema";
+  static final String MANIFEST = "checkpoint.json";
+  static final String MOMENTS = "optimizer.safetensors";
+  static final String EMA = "ema";
   private static final String UNFINISHED = ".{step-*,metrics.jsonl}.tmp*";
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -55,6 +49,16 @@ public final class Checkpoints {
       return folder;
     }
     return new Checkpoints(folder).newest(line -> {}).orElse(folder);
+  }
+
+  /**
+   * All whole checkpoints of a run's folder, the oldest first; none where it is no such folder.
+   *
+   * @throws CheckpointException when it cannot be listed
+   */
+  public static List<Path> all(Path folder) {
+    return new Checkpoints(folder)
+        .newestFirst().reversed().stream().filter(at -> problem(at).isEmpty()).toList();
   }
 
   /** The newest checkpoint whose manifest holds; broken newer ones are told and passed over. */
@@ -260,68 +264,6 @@ public final class Checkpoints {
     try (var members = Files.walk(folder)) {
       for (var path : members.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
-      }
-    }
-  }
-
-  /**
-   * What a checkpoint says about itself.
-   *
-   * @param microBatch rows of a pass; 0 where it does not say
-   * @param data the {@link Fingerprint} of each part of the training data
-   */
-  record Found(
-      RunState state,
-      int microBatch,
-      List<String> data,
-      String environment,
-      Map<String, String> recipe) {}
-
-  static Found read(Path folder) {
-    try {
-      var manifest = JSON.readTree(Files.readString(folder.resolve(MANIFEST)));
-      var cursor = manifest.path("cursor").valueStream().mapToLong(JsonNode::asLong).toArray();
-      var recipe = new TreeMap<String, String>();
-      manifest
-          .path("recipe")
-          .properties()
-          .forEach(e -> recipe.put(e.getKey(), e.getValue().asString()));
-      return new Found(
-          new RunState(
-              manifest.path("step").asLong(),
-              manifest.path("micro").asLong(),
-              manifest.path("tokens").asLong(),
-              manifest.path("flops").asDouble(),
-              Cursor.of(cursor),
-              manifest.path("skipped").asLong(0),
-              manifest.path("skipped_in_row").asInt(0)),
-          manifest.path("micro_batch").asInt(0),
-          manifest.path("data").valueStream().map(JsonNode::asString).toList(),
-          manifest.path("environment").asString(""),
-          recipe);
-    } catch (IOException | RuntimeException e) {
-      throw new CheckpointException(folder, MANIFEST + " cannot be read: " + e.getMessage(), e);
-    }
-  }
-
-  /** Reads the averaged weights of a checkpoint, of a run that has some. */
-  static void readAverage(Path folder, Session session) {
-    if (session.average != null) {
-      WeightFiles.load(folder.resolve(EMA), session.average.weights());
-    }
-  }
-
-  /** Reads the moments of a checkpoint into an optimiser's state. */
-  static void readMoments(Path folder, Session session) {
-    try (var file = SafetensorsFile.open(folder.resolve(MOMENTS))) {
-      for (var e : session.optimizer.state().entrySet()) {
-        Buffer buffer = e.getValue();
-        var stored = file.tensors().get(e.getKey());
-        if (stored == null || stored.elements() != buffer.type().shape().size()) {
-          throw new CheckpointException(
-              folder.resolve(MOMENTS), "expected a tensor '" + e.getKey() + "' " + buffer.type());
-        }
-        session.device.fill(buffer, memory -> stored.copyTo(memory, 0));
       }
     }
   }

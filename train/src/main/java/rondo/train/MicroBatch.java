@@ -1,7 +1,7 @@
 package rondo.train;
 
-import java.util.Locale;
 import java.util.function.LongSupplier;
+import rondo.engine.device.Sizes;
 import rondo.engine.graph.TensorType;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
@@ -15,8 +15,6 @@ public final class MicroBatch {
   /** Of what is free on a device: recorded graphs and libraries take some, too. */
   private static final double PART = 0.9;
 
-  private static final double GIB = 1L << 30;
-
   /**
    * What was chosen.
    *
@@ -27,7 +25,7 @@ public final class MicroBatch {
     @Override
     public String toString() {
       return "batch.micro: auto is %d: %s planned, %s may be taken"
-          .formatted(micro, size(planned), size(budget));
+          .formatted(micro, Sizes.text(planned), Sizes.text(budget));
     }
   }
 
@@ -52,7 +50,7 @@ public final class MicroBatch {
     }
     throw new IllegalArgumentException(
         "recipe: batch.micro: auto: one row needs %s and %s may be taken: expected more memory, a shorter data.sequence_length, less depth.backprop, or depth.keep: state"
-            .formatted(size(least), size(budget)));
+            .formatted(Sizes.text(least), Sizes.text(budget)));
   }
 
   /** Bytes on the device of a run whose rows of a pass are chosen, at most. */
@@ -94,9 +92,5 @@ public final class MicroBatch {
     var ids = TensorType.i32(recipe.micro(), time);
     long table = 4L * time * block.headDim();
     return workspace + copies + 2 * hidden.bytes() + 3 * ids.bytes() + table + 10 * 256;
-  }
-
-  private static String size(long bytes) {
-    return String.format(Locale.ROOT, "%.3g GiB", bytes / GIB);
   }
 }

@@ -6,12 +6,11 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Device;
+import rondo.nn.FixedModel;
 import rondo.nn.Model;
-import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.CheckpointException;
 import rondo.nn.checkpoint.CheckpointFolder;
 
@@ -51,15 +50,19 @@ public final class Trainer implements AutoCloseable {
       owned.add(lock::close);
       checkpoints = new Checkpoints(written.out());
       checkpoints.removeUnfinished();
-      var newest = checkpoints.newest(listener::note);
-      recipe = written.micro() > 0 ? written : sized(written, newest);
+      var saved = checkpoints.newest(listener::note).map(SavedRun::read);
+      recipe = written.micro() > 0 ? written : sized(written, saved);
       session = new Session(recipe, device);
       owned.add(session::close);
       steps = new StepRunner(session, listener::note);
       state = RunState.first(session.batches.cursor());
-      newest.ifPresent(this::resume);
+      saved.ifPresent(this::resume);
       session.notes.forEach(listener::note);
       session.weights.notes().forEach(listener::note);
+      if (session.weights.model() instanceof FixedModel
+          && recipe.values().keySet().stream().anyMatch(key -> key.startsWith("depth."))) {
+        listener.note("depth: ignored: the model has a fixed depth");
+      }
     } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
@@ -69,8 +72,8 @@ public final class Trainer implements AutoCloseable {
   /**
    * The rows of a pass, which decide a run's bits: those of before, or as many as there is room.
    */
-  private Recipe sized(Recipe written, Optional<Path> newest) {
-    int before = newest.map(folder -> Checkpoints.read(folder).microBatch()).orElse(0);
+  private Recipe sized(Recipe written, Optional<SavedRun> saved) {
+    int before = saved.map(SavedRun::microBatch).orElse(0);
     if (before > 0 && written.sequences() % before == 0) {
       listener.note("batch.micro: auto is %d, as before".formatted(before));
       return written.withMicro(before);
@@ -96,42 +99,15 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private void resume(Path folder) {
-    var found = Checkpoints.read(folder);
-    var differing = new TreeSet<>(found.recipe().keySet());
-    differing.addAll(recipe.values().keySet());
-    differing.removeIf(key ->
-        key.startsWith("checkpoint.")
-            || key.equals("out")
-            || key.equals("non_finite")
-            || key.equals("memory")
-            || String.valueOf(found.recipe().get(key))
-                .equals(String.valueOf(recipe.values().get(key))));
-    if (!differing.isEmpty()) {
-      var key = differing.first();
-      throw new CheckpointException(
-          folder,
-          "was written by another recipe: %s was %s and is %s; use another out, or remove it"
-              .formatted(key, found.recipe().get(key), recipe.values().get(key)));
-    }
-    if (!found.data().equals(session.fingerprints)) {
-      throw new CheckpointException(
-          folder,
-          "was trained on other data: it was %s and is %s; use another out, or remove it"
-              .formatted(found.data(), session.fingerprints));
-    }
-    WeightFiles.load(folder, session.weights);
-    session.working.refresh();
-    Checkpoints.readMoments(folder, session);
-    Checkpoints.readAverage(folder, session);
-    session.batches.seek(found.state().cursor());
-    state = found.state();
+  private void resume(SavedRun saved) {
+    saved.load(session);
+    state = saved.state();
     checkpoints.removeAfter(state.step(), listener::note);
-    listener.note("goes on from " + folder);
-    if (!found.environment().equals(environment())) {
+    listener.note("goes on from " + saved.folder());
+    if (!saved.environment().equals(environment())) {
       listener.note(
           "not the same bits as before: written on \"%s\", now on \"%s\""
-              .formatted(found.environment(), environment()));
+              .formatted(saved.environment(), environment()));
     }
   }
 

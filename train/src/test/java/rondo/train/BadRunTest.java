@@ -11,11 +11,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import rondo.data.ParquetWriter;
 import rondo.engine.device.Devices;
 
 /** Bad input to a run: one line that says what, where and what was expected. */
@@ -48,6 +50,54 @@ class BadRunTest {
     Files.writeString(folder.resolve("rows.jsonl"), "");
     var message = error(run);
     assertTrue(message.contains("rows.jsonl"), message);
+  }
+
+  @Test
+  void wrongDataIsToldInOneLineBeforeTheFirstStep() throws Exception {
+    var run = new TinyRun(folder);
+    var broken = Files.write(folder.resolve("broken.parquet"), new byte[200]);
+    for (var shuffle : List.of("true", "false", "shards")) {
+      assertSaid(run, "broken.parquet: not a readable Parquet file", broken, shuffle);
+    }
+    var half = folder.resolve("half.parquet");
+    try (var writer = new ParquetWriter(half)) {
+      writer.add(new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9});
+      writer.write(folder.resolve("whole.parquet"));
+    }
+    var bytes = Files.readAllBytes(folder.resolve("whole.parquet"));
+    Files.write(half, Arrays.copyOf(bytes, bytes.length / 2));
+    assertSaid(run, "half.parquet: not a readable Parquet file", half, "true");
+    var ragged =
+        Files.writeString(
+            folder.resolve("ragged.jsonl"),
+            "{\"input_ids\": [1, 2]}\n{\"input_ids\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}\n");
+    assertSaid(
+        run, "ragged.jsonl line 2: a packed row of 10 ids, expected at most", ragged, "true");
+    var outside = folder.resolve("outside.parquet");
+    try (var writer = new ParquetWriter(outside)) {
+      writer.add(new int[] {1, 23});
+      writer.write(outside);
+    }
+    for (var shuffle : List.of("true", "false", "shards")) {
+      assertSaid(run, "row 1: input_ids[1] is 23, outside the model's vocab", outside, shuffle);
+    }
+    var column = Files.writeString(folder.resolve("column.jsonl"), "{\"story\": \"a\"}\n");
+    assertSaid(run, "line 1: none of the columns input_ids, text, messages; there", column, "true");
+    var message = error(run, "data.train=[]");
+    assertTrue(message.contains("data.train: []: expected at least one {path: …}"), message);
+    message = error(run, "data.train=[{path: " + column + ", weight: 0}]");
+    assertTrue(message.contains("data.train[0].weight: 0.0: expected a positive"), message);
+    var words = Files.createDirectories(folder.resolve("words"));
+    TokenizerFiles.write(new rondo.data.tokenizer.ByteTokenizer(), words);
+    var text = Files.writeString(folder.resolve("text.txt"), "some text");
+    message = error(run, "data.train=[{path: " + text + "}]", "data.tokenizer=" + words);
+    assertTrue(message.contains("has 258 tokens, more than the model's vocabulary of 23"), message);
+    assertFalse(Files.exists(run.out().resolve("metrics.jsonl")));
+  }
+
+  private void assertSaid(TinyRun run, String part, Path data, String shuffle) {
+    var message = error(run, "data.train=[{path: " + data + "}]", "data.shuffle=" + shuffle);
+    assertTrue(message.contains(part), message);
   }
 
   @Test

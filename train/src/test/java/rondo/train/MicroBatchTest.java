@@ -10,12 +10,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
+import rondo.engine.device.OutOfDeviceMemoryException;
 import rondo.nn.Model;
+import rondo.nn.Weights;
 
 class MicroBatchTest {
   private static final List<String> AUTO = List.of("batch={sequences: 12, micro: auto}");
@@ -64,6 +69,67 @@ class MicroBatchTest {
     assertTrue(MicroBatch.planned(measured, model) > planned);
     var state = recipe(run, "depth.keep=state").withMicro(4);
     assertTrue(MicroBatch.planned(state, model) < planned);
+  }
+
+  /** All that is allocated on a device, to three digits a region: what it says when it is full. */
+  private static double allocated(Device device) {
+    var e =
+        assertThrows(OutOfDeviceMemoryException.class, () -> device.allocate("probe", 1L << 55));
+    var told = String.valueOf(e.getMessage());
+    var regions = Pattern.compile("([0-9.]+) (B|[KMG]iB)[,;]");
+    double sum = 0;
+    for (var found = regions.matcher(told.substring(told.indexOf("here: "))); found.find(); ) {
+      int power = "BKMG".indexOf(found.group(2).charAt(0));
+      sum += Double.parseDouble(found.group(1)) * Math.pow(1024, power);
+    }
+    return sum;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"optimizer.name=muon", "optimizer={name: adamw}", "ema={}", "depth.keep=state"})
+  void aRunTakesWhatIsPlanned(String option) throws IOException {
+    var run = new TinyRun(folder);
+    var options = List.of("batch={sequences: 6, micro: 3}", "steps=1", option);
+    var recipe = Recipe.read(run.recipe, options);
+    long planned = MicroBatch.planned(recipe, Model.of(Session.config(recipe)));
+    var taken = new ArrayList<Double>();
+    try (var device = Devices.open("auto", 1)) {
+      run.run(
+          device,
+          options,
+          new Listener() {
+            @Override
+            public void note(String line) {}
+
+            @Override
+            public void started(long step, long steps) {}
+
+            @Override
+            public void step(StepReport report) {
+              taken.add(allocated(device));
+            }
+          });
+    }
+    assertEquals(planned, taken.getFirst(), 0.01 * planned);
+  }
+
+  @Test
+  void aMeasurementTakesNoMoreThanIsPlanned() throws IOException {
+    var run = new TinyRun(folder);
+    var held = Files.writeString(folder.resolve("held.jsonl"), TinyRun.rows(3, 9, 23, 6));
+    var recipe = recipe(run, "data.validation={path: " + held + "}").withMicro(4);
+    var model = Model.of(Session.config(recipe));
+    long more =
+        MicroBatch.planned(recipe, model) - MicroBatch.planned(recipe(run).withMicro(4), model);
+    var rows = Validation.of(recipe, 23, Optional.empty());
+    assertTrue(rows != null);
+    var taken = new ArrayList<Double>();
+    try (var device = Devices.open("auto", 1);
+        var weights = Weights.allocate(model, device)) {
+      double before = allocated(device);
+      rows.measure(weights, null, device, 0, _ -> taken.add(allocated(device) - before));
+    }
+    assertTrue(taken.getFirst() > 0 && taken.getFirst() <= more, taken + " of " + more);
   }
 
   @Test

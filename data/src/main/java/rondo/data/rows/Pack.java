@@ -21,8 +21,8 @@ import rondo.data.tokenizer.Tokenizer;
  * input_ids}: {@code 00000.parquet}, {@code 00001.parquet} … in a folder, and the rows of documents
  * held out in its folder {@code validation}. Texts are tokenised without white space at their ends,
  * BOS in front and EOS behind as far as the tokenizer has them; documents of ids are taken as they
- * are. Memory is bounded by the rows of two shards, the documents of a shuffle, and some 64 KiB of
- * text a thread.
+ * are. Memory is bounded by the rows of two shards, the documents of a shuffle, and some 256 Ki
+ * characters of text a thread, or four documents where they are longer.
  *
  * @param sequenceLength tokens that a row predicts
  * @param vocabularySize the model's

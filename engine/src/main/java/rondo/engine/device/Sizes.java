@@ -3,13 +3,13 @@ package rondo.engine.device;
 import java.util.Locale;
 
 /** Bytes for people. */
-final class Sizes {
+public final class Sizes {
   private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
 
   private Sizes() {}
 
   /** 5.16 GiB. */
-  static String text(long bytes) {
+  public static String text(long bytes) {
     double value = bytes;
     int unit = 0;
     while (value >= 1024 && unit + 1 < UNITS.length) {

@@ -51,6 +51,21 @@ class ParameterLayoutTest {
   }
 
   @Test
+  void runsHoldWholeParametersAndNoMoreThanATensorCan() {
+    assertEquals(List.of(new ParameterLayout.Run(0, 56)), layout.runs());
+    assertEquals(List.of(a, c, b, table, gain), layout.inMemory());
+    assertEquals(12, layout.offset(c));
+    var large = Parameter.embedding("large", 1 << 16, 1 << 14);
+    var larger = Parameter.embedding("larger", 1 << 16, (1 << 14) + 1);
+    long first = 1L << 30;
+    assertEquals(
+        List.of(
+            new ParameterLayout.Run(0, 12 + first),
+            new ParameterLayout.Run(12 + first, first + (1 << 16) + 4)),
+        new ParameterLayout(List.of(large, larger, a, gain)).runs());
+  }
+
+  @Test
   void namesAreUniqueAndStrangersAreNamed() {
     var e =
         assertThrows(

@@ -77,6 +77,11 @@ public final class StoredTensor {
     copyElements(fromRow * width, count * width, floats, firstElement);
   }
 
+  /** Converts {@code count} elements from element {@code from} on, in row-major order. */
+  void copyRange(long from, long count, MemorySegment floats) {
+    copyElements(from, count, floats, 0);
+  }
+
   /** All elements of a floating-point tensor as float32. */
   public float[] readFloats() {
     float[] values = new float[arrayLength()];
