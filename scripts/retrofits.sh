@@ -75,6 +75,6 @@ if [ $which != large ]; then
     compare "$out/small" "$model" 0 2-3 4 200
 fi
 if [ $which != small ]; then
-    train pretrain scripts/recipes/study/base "$out/large/base" 800 "data.tokenizer=$model"
-    compare "$out/large" "$out/large/base" 0-2 5-8 9-11 150
+    train pretrain scripts/recipes/study/base "$out/large/base" 600 "data.tokenizer=$model"
+    compare "$out/large" "$out/large/base" 0-2 5-8 9-11 100
 fi
