@@ -79,7 +79,7 @@ final class StepRunner {
       skip(before, loss, norm);
     } else if (due) {
       long updates = policy.updates(before.step(), before.skipped());
-      session.optimizer.apply(updates, factor, Math.max(1, tracked / accumulation));
+      session.optimizer.apply(updates, factor, (double) Math.max(1, tracked / accumulation));
       session.working.refresh();
     }
     if (session.average != null) {
