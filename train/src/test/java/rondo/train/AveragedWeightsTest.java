@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,7 +71,7 @@ class AveragedWeightsTest {
         if (step % 2 == 0) {
           read(at)
               .forEach((key, w) -> {
-                var e = expected.get(key);
+                var e = Objects.requireNonNull(expected.get(key), key);
                 for (int i = 0; i < w.length; i++) {
                   e[i] = 0.9 * e[i] + 0.1 * w[i];
                 }
@@ -136,8 +137,7 @@ class AveragedWeightsTest {
     var recipe =
         Recipe.read(
             run.recipe, List.of("data.validation={path: " + folder.resolve("held.jsonl") + "}"));
-    var rows = Validation.of(recipe, 23, java.util.Optional.empty());
-    assertTrue(rows != null);
+    var rows = Objects.requireNonNull(Validation.of(recipe, 23, java.util.Optional.empty()));
     try (var weights = WeightFiles.load(model, device)) {
       var node = new ObjectMapper().createObjectNode();
       rows.measure(weights, null, device, 0, _ -> {}).addTo(node);

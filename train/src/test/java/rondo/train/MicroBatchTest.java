@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -121,8 +122,7 @@ class MicroBatchTest {
     var model = Model.of(Session.config(recipe));
     long more =
         MicroBatch.planned(recipe, model) - MicroBatch.planned(recipe(run).withMicro(4), model);
-    var rows = Validation.of(recipe, 23, Optional.empty());
-    assertTrue(rows != null);
+    var rows = Objects.requireNonNull(Validation.of(recipe, 23, Optional.empty()));
     var taken = new ArrayList<Double>();
     try (var device = Devices.open("auto", 1);
         var weights = Weights.allocate(model, device)) {

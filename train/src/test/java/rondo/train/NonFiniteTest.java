@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import rondo.engine.device.Device;
@@ -82,8 +83,7 @@ class NonFiniteTest {
           var other = SafetensorsFile.open(b.resolve(name))) {
         one.tensors()
             .forEach((key, tensor) -> {
-              var found = other.tensors().get(key);
-              assertTrue(found != null, key);
+              var found = Objects.requireNonNull(other.tensors().get(key), key);
               assertArrayEquals(tensor.readFloats(), found.readFloats(), key);
             });
       }
