@@ -30,7 +30,6 @@ import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.depth.DepthStep;
 import rondo.nn.depth.FixedStep;
-import rondo.nn.depth.Objective;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
 import rondo.optim.UpdatePlan;

@@ -87,7 +87,8 @@ class MicroBatchTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"optimizer.name=muon", "optimizer={name: adamw}", "ema={}", "depth.keep=state"})
+  @ValueSource(
+      strings = {"optimizer.name=muon", "optimizer={name: adamw}", "ema={}", "depth.keep=state"})
   void aRunTakesWhatIsPlanned(String option) throws IOException {
     var run = new TinyRun(folder);
     var options = List.of("batch={sequences: 6, micro: 3}", "steps=1", option);
