@@ -70,7 +70,7 @@ public final class DataFigures {
   private static void tokenise(Options options, Path folder, int length) throws IOException {
     var source = DocumentSource.of(Path.of(options.text("text", "text.jsonl")));
     var words = Tokenizers.load(Path.of(options.text("tokenizer", "tokenizer")));
-    for (var threads : options.text("threads", "1,2").split(",")) {
+    for (var threads : options.text("threads", "1,2").split(",", -1)) {
       for (var pass : List.of("first", "second")) { // the first one compiles
         var pack =
             new Pack(
@@ -151,6 +151,7 @@ public final class DataFigures {
     return (System.nanoTime() - started) / 1e9;
   }
 
+  @SuppressWarnings("AnnotateFormatMethod") // its annotation would be one more dependency
   private static void tell(String line, Object... values) {
     System.out.println(line.formatted(values).toLowerCase(Locale.ROOT));
   }

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,9 +49,7 @@ class AverageTest {
 
   private static float[] read(Path model, String tensor) {
     try (var file = SafetensorsFile.open(model.resolve("model.safetensors"))) {
-      var stored = file.tensors().get(tensor);
-      assertTrue(stored != null, tensor);
-      return stored.readFloats();
+      return Objects.requireNonNull(file.tensors().get(tensor), tensor).readFloats();
     }
   }
 

@@ -116,7 +116,8 @@ class DepthDiagnosticsTest {
     var one = random(6, 3);
     var state = new float[4 * 6];
     for (int i = 0; i < state.length; i++) {
-      state[i] = one[i % 6] * (1 + i / 6) + i / 6; // scaled and shifted, each token otherwise
+      int token = i / 6;
+      state[i] = one[i % 6] * (1 + token) + token; // scaled and shifted, each token otherwise
     }
     var diagnostics = new DepthDiagnostics(new int[] {1, 1, 1, 1}, 4, new float[state.length]);
     diagnostics.next(state);

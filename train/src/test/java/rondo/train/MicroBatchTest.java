@@ -112,7 +112,7 @@ class MicroBatchTest {
             }
           });
     }
-    assertEquals(planned, taken.getFirst(), 0.01 * planned);
+    assertEquals((double) planned, taken.getFirst(), 0.01 * planned);
   }
 
   @Test

@@ -77,7 +77,7 @@ class UpdatePolicyTest {
     var overrides = List.of("checkpoint={every: 1, keep: 99}", ELLIS);
     for (int part = 0; part < 3; part++) {
       var trainers = new ArrayList<Trainer>();
-      long last = part < 2 ? 3 * part : Long.MAX_VALUE;
+      long last = part < 2 ? 3L * part : Long.MAX_VALUE;
       var stops =
           new Listener() {
             @Override
