@@ -116,6 +116,11 @@ final class PanelGrid {
               : SeriesMarkers.NONE);
       series.setLineStyle(stroke(curve.stroke()));
     }
+    // XChart puts ticks on values that are equally spaced, as close as they are: one lies between.
+    double between = s.getXAxisMin() + (s.getXAxisMax() - s.getXAxisMin()) / Math.E;
+    chart
+        .addSeries("ticks", new double[] {between}, new double[] {s.getYAxisMin()})
+        .setMarker(SeriesMarkers.NONE);
     return chart;
   }
 
@@ -141,8 +146,9 @@ final class PanelGrid {
   private static void range(XYChart chart, Panel panel) {
     var s = chart.getStyler();
     var x = values(panel, true);
-    double from = x[0];
     double to = x[x.length - 1];
+    // What starts close to 0 starts there, so that ticks are round.
+    double from = panel.x().scale() == Panel.Scale.LINEAR && x[0] < 0.05 * to ? 0 : x[0];
     s.setXAxisMin(from == to ? from - 1 : from);
     s.setXAxisMax(from == to ? to + 1 : to);
     var y = values(panel, false);
