@@ -5,7 +5,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The program in a process of its own, to be hindered, asked to stop or killed. */
+/**
+ * The program in a process of its own, to be hindered, asked to stop or killed. It hears signals
+ * also where the tests run in the background of a script, whose shell lets them be ignored.
+ */
 final class Forked {
   private Forked() {}
 
@@ -20,7 +23,7 @@ final class Forked {
             List.of(
                 "bash",
                 "-c",
-                first + "; exec \"$@\"",
+                first + "; exec env --default-signal=HUP,INT,TERM \"$@\"",
                 "bash",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:-UsePerfData",
