@@ -60,12 +60,15 @@ compare() { # folder, base, its layers as prelude core coda, steps
     two=$(flops "$here/probe")
     more=$(awk -v all="$flops" -v two="$two" 'BEGIN { printf "%.0f", 2 * all / two }')
     echo "retrofits: healing took $flops FLOPs: the base gets $more steps for as many" >&2
-    train heal "$base" "$here/continued" "$more"
+    # What a retrofit needs would undo a trained base: a tenth of its learning rates.
+    train heal "$base" "$here/continued" "$more" optimizer.lr=0.001 optimizer.adamw.lr=0.0002
     ./rondo loss --data "$texts/valid_sample_794k.txt" --sequence-length 256 --rows 256 --batch 16 --recurrences 1,2,4,8,16,32 \
         --plot "$here/loss.png" --model "base=$base" --model "base, trained on=$here/continued" \
         --model "retrofit, untrained=$fresh" --model "healed, 1-sqrt=$here/1-sqrt" --model "healed, linear=$here/linear" \
         --model "healed, no curriculum=$here/none" --model "healed, AdamW=$here/adamw" >"$here/table.txt"
     cat "$here/table.txt"
+    ./rondo plot "1-sqrt=$here/1-sqrt" "linear=$here/linear" "no curriculum=$here/none" "AdamW=$here/adamw" \
+        "base, trained on=$here/continued" --out "$here/runs.png" >&2
     for run in 1-sqrt linear none adamw continued; do
         echo "FLOPs of $run: $(flops "$here/$run")"
     done
