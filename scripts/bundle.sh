@@ -68,6 +68,7 @@ repack() { # JAR FOLDER
     rm -rf "$unpacked" && mkdir "$unpacked"
     (cd "$unpacked" && "$jdk/bin/jar" -xf "$1")
     rm -f "$unpacked"/libduckdb_java.so_{linux_arm64,macos_arm64,windows_amd64}
+    find "$unpacked" -path '*/libzstd-jni-*' ! -path '*/linux/amd64/*' ! -name '*.jar' -delete # other machines' libraries
     "$jdk/bin/jar" --create --no-compress --no-manifest --file "$2/$(basename "$1")" -C "$unpacked" .
 }
 # DuckDB and zstd-jni read what no test and no measurement here does; XChart draws.

@@ -6,7 +6,7 @@
 #
 # small: babyllama361, a published Llama of five layers, cut into 0 / 2-3 / 4. large: a base of twelve layers that is first
 # trained here, cut into 0-2 / 5-8 / 9-11. Without options model and texts (TinyStories) come from ../shared; they are only
-# read. The same command goes on after an interruption. About fifteen and forty-five minutes of two quiet cores.
+# read. The same command goes on after an interruption.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/measures.sh
@@ -62,13 +62,14 @@ compare() { # folder, base, its layers as prelude core coda, steps
     echo "retrofits: healing took $flops FLOPs: the base gets $more steps for as many" >&2
     # What a retrofit needs would undo a trained base: a tenth of its learning rates.
     train heal "$base" "$here/continued" "$more" optimizer.lr=0.001 optimizer.adamw.lr=0.0002
-    ./rondo loss --data "$texts/valid_sample_794k.txt" --sequence-length 256 --rows 256 --batch 16 --recurrences 1,2,4,8,16,32 \
-        --plot "$here/loss.png" --model "base=$base" --model "base, trained on=$here/continued" \
-        --model "retrofit, untrained=$fresh" --model "healed, 1-sqrt=$here/1-sqrt" --model "healed, linear=$here/linear" \
-        --model "healed, no curriculum=$here/none" --model "healed, AdamW=$here/adamw" >"$here/table.txt"
+    local measured=(--data "$texts/valid_sample_794k.txt" --sequence-length 256 --rows 256 --batch 16 --recurrences 1,2,4,8,16,32)
+    local models=(--model "base=$base" --model "base, trained on=$here/continued" --model "healed, 1-sqrt=$here/1-sqrt"
+        --model "healed, linear=$here/linear" --model "healed, no curriculum=$here/none" --model "healed, AdamW=$here/adamw")
+    ./rondo loss "${measured[@]}" "${models[@]}" --model "retrofit, untrained=$fresh" >"$here/table.txt"
+    ./rondo loss "${measured[@]}" "${models[@]}" --plot "$here/loss.png" >/dev/null # without the one far above the others
     cat "$here/table.txt"
     ./rondo plot "1-sqrt=$here/1-sqrt" "linear=$here/linear" "no curriculum=$here/none" "AdamW=$here/adamw" \
-        "base, trained on=$here/continued" --out "$here/runs.png" >&2
+        --out "$here/runs.png" >&2
     for run in 1-sqrt linear none adamw continued; do
         echo "FLOPs of $run: $(flops "$here/$run")"
     done

@@ -224,7 +224,7 @@ final class Charts {
       double range = Math.max(values.getMax() - values.getMin(), 1e-3 * values.getMax());
       s.setYAxisMin(values.getMin() - 0.06 * range);
       s.setYAxisMax(values.getMax() + 0.04 * range);
-      int places = (int) Math.max(0, Math.ceil(-Math.log10(range / 4)));
+      int places = (int) Math.max(0, Math.ceil(-Math.log10(range / 20))); // ticks: 20 at most
       s.setYAxisTickLabelsFormattingFunction(v -> Numbers.decimal(v, places));
     }
   }
