@@ -4,11 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.Arguments;
 import rondo.engine.device.Device;
 import rondo.engine.device.Devices;
 import rondo.engine.graph.DType;
@@ -35,6 +38,18 @@ public final class Golden {
 
   public static double gradientTolerance(DType activations) {
     return activations == DType.F32 ? TOLERANCE : BF16_GRADIENT_TOLERANCE;
+  }
+
+  /** Recurrent golden models, with the devices and the activations that they run on and in. */
+  static Stream<Arguments> recurrentCases() {
+    return Stream.of("llama-retrofit", "olmo2-retrofit", "huginn")
+        .flatMap(name ->
+            Stream.of(
+                arguments(name, "plain", DType.F32),
+                arguments(name, "cpu", DType.F32),
+                arguments(name, "emulated", DType.F32),
+                arguments(name, "plain", DType.BF16),
+                arguments(name, "emulated", DType.BF16)));
   }
 
   /** A folder of {@code shared/golden}; the test is skipped where it is absent. */

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import rondo.engine.device.Device;
 import rondo.engine.graph.DType;
@@ -52,23 +53,7 @@ class GoldenLogitsTest {
   }
 
   @ParameterizedTest(name = "{0} on {1} in {2}")
-  @CsvSource({
-    "llama-retrofit,plain,F32",
-    "llama-retrofit,cpu,F32",
-    "llama-retrofit,emulated,F32",
-    "llama-retrofit,plain,BF16",
-    "llama-retrofit,emulated,BF16",
-    "olmo2-retrofit,plain,F32",
-    "olmo2-retrofit,cpu,F32",
-    "olmo2-retrofit,emulated,F32",
-    "olmo2-retrofit,plain,BF16",
-    "olmo2-retrofit,emulated,BF16",
-    "huginn,plain,F32",
-    "huginn,cpu,F32",
-    "huginn,emulated,F32",
-    "huginn,plain,BF16",
-    "huginn,emulated,BF16"
-  })
+  @MethodSource("rondo.nn.Golden#recurrentCases")
   void logitsAndStatesOfRecurrentModelsAreTheGoldenOnes(String name, String on, DType type) {
     var folder = Golden.folder(name);
     try (var device = Golden.device(on);

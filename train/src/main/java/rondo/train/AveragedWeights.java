@@ -19,9 +19,6 @@ import rondo.nn.Weights;
  * ← e + (1 − decay)·(w − e)} after every so many steps, in f32.
  */
 final class AveragedWeights implements AutoCloseable {
-  /** Elements of one traced tensor, of which there may be at most 2³¹. */
-  private static final long MOST_ELEMENTS = 1L << 30;
-
   private final Recipe.Averaging averaging;
   private final Region control;
   private final Weights average;
@@ -60,19 +57,17 @@ final class AveragedWeights implements AutoCloseable {
     var results = new ArrayList<Tensor>();
     var bindings = new HashMap<Tensor, Buffer>();
     bindings.put(rate, rateBuffer);
-    long all = weights.layout().elements();
-    for (long done = 0; done < all; done += MOST_ELEMENTS) {
-      long count = Math.min(MOST_ELEMENTS, all - done);
-      var from = weights.layout().run(weights.region(), done, count);
-      var to = weights.layout().run(average.region(), done, count);
-      var w = graph.input("weights", from.type());
-      var e = graph.input("average", to.type());
+    var from = weights.layout().runs(weights.region());
+    var to = weights.layout().runs(average.region());
+    for (int i = 0; i < from.size(); i++) {
+      var w = graph.input("weights", from.get(i).type());
+      var e = graph.input("average", to.get(i).type());
       var next = graph.add(new MuonApply(e, w, rate, -1, 1));
       given.addAll(List.of(w, e));
       results.add(next);
-      bindings.put(w, from);
-      bindings.put(e, to);
-      bindings.put(next, to);
+      bindings.put(w, from.get(i));
+      bindings.put(e, to.get(i));
+      bindings.put(next, to.get(i));
     }
     var program = Program.slice("averaged weights", graph, given, results, List.of());
     return device.bind(program, bindings, control); // it needs no workspace
@@ -80,14 +75,10 @@ final class AveragedWeights implements AutoCloseable {
 
   /** Makes the average that of one state: the weights as they are. */
   private void restart(Weights weights) {
-    long all = weights.layout().elements();
-    for (long done = 0; done < all; done += MOST_ELEMENTS) {
-      long count = Math.min(MOST_ELEMENTS, all - done);
-      weights
-          .device()
-          .copy(
-              weights.layout().run(weights.region(), done, count),
-              weights.layout().run(average.region(), done, count));
+    var from = weights.layout().runs(weights.region());
+    var to = weights.layout().runs(average.region());
+    for (int i = 0; i < from.size(); i++) {
+      weights.device().copy(from.get(i), to.get(i));
     }
   }
 

@@ -39,10 +39,13 @@ public final class MicroBatch {
    */
   public static Choice choose(Recipe recipe, Model model, LongSupplier free) {
     long budget = recipe.memory() > 0 ? recipe.memory() : (long) (PART * free.getAsLong());
+    var layout = new ParameterLayout(model.parameters());
+    var trained = recipe.updates().trained(model);
+    var update = StepPlans.update(recipe, layout, trained); // the same for any rows of a pass
     long least = 0;
     for (int micro = recipe.sequences(); micro > 0; micro--) {
       if (recipe.sequences() % micro == 0) {
-        least = planned(recipe.withMicro(micro), model);
+        least = planned(recipe.withMicro(micro), model, layout, trained, update);
         if (least <= budget) {
           return new Choice(micro, least, budget);
         }
@@ -56,10 +59,16 @@ public final class MicroBatch {
   /** Bytes on the device of a run whose rows of a pass are chosen, at most. */
   public static long planned(Recipe recipe, Model model) {
     var layout = new ParameterLayout(model.parameters());
-    var policy = recipe.updates();
-    var trained = policy.trained(model);
-    var update =
-        new UpdatePlan(layout, trained, recipe.optimizer(), policy::groupOf, recipe.clip());
+    var trained = recipe.updates().trained(model);
+    return planned(recipe, model, layout, trained, StepPlans.update(recipe, layout, trained));
+  }
+
+  private static long planned(
+      Recipe recipe,
+      Model model,
+      ParameterLayout layout,
+      ParameterLayout trained,
+      UpdatePlan update) {
     long state;
     long workspace;
     switch (model) {

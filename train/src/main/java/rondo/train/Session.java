@@ -32,7 +32,6 @@ import rondo.nn.depth.DepthStep;
 import rondo.nn.depth.FixedStep;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
-import rondo.optim.UpdatePlan;
 
 /** Everything a run holds in memory, sized before the first step and freed together. */
 final class Session implements AutoCloseable {
@@ -89,12 +88,9 @@ final class Session implements AutoCloseable {
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
       average = average(weights);
-      var layout = weights.layout();
-      var policy = recipe.updates();
-      trained = policy.trained(weights.model());
+      trained = recipe.updates().trained(weights.model());
       gradients = allocate("gradients", trained.bytes());
-      var update =
-          new UpdatePlan(layout, trained, recipe.optimizer(), policy::groupOf, recipe.clip());
+      var update = StepPlans.update(recipe, weights.layout(), trained);
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
       Region workspace;

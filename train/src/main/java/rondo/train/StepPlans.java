@@ -6,10 +6,20 @@ import rondo.nn.RecurrentModel;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.Objective;
+import rondo.optim.UpdatePlan;
 
-/** The plan of a recipe's pass over one micro-batch; {@code trained} is what gets gradients. */
+/**
+ * The plans of a recipe's pass over one micro-batch and of its update; {@code trained} is what gets
+ * gradients.
+ */
 final class StepPlans {
   private StepPlans() {}
+
+  /** The update of what is trained, of a model's weights as {@code all} lays them out. */
+  static UpdatePlan update(Recipe recipe, ParameterLayout all, ParameterLayout trained) {
+    return new UpdatePlan(
+        all, trained, recipe.optimizer(), recipe.updates()::groupOf, recipe.clip());
+  }
 
   static FixedPlan fixed(Recipe recipe, FixedModel model, ParameterLayout trained) {
     return new FixedPlan(

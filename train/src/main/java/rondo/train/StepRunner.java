@@ -1,6 +1,8 @@
 package rondo.train;
 
+import java.util.List;
 import java.util.function.Consumer;
+import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
 import rondo.nn.RecurrentModel;
 import rondo.nn.depth.Depth;
@@ -22,6 +24,7 @@ final class StepRunner {
   private final Session session;
   private final Consumer<String> notes;
   private final boolean recurrent;
+  private final List<Buffer> gradients;
   private final int[] tokens;
   private final int[] targets;
 
@@ -31,6 +34,7 @@ final class StepRunner {
     recipe = session.recipe;
     device = session.device;
     recurrent = session.weights.model() instanceof RecurrentModel;
+    gradients = session.trained.runs(session.gradients);
     int size = recipe.micro() * recipe.data().sequenceLength();
     tokens = new int[size];
     targets = new int[size];
@@ -47,7 +51,7 @@ final class StepRunner {
     int mean = recurrent ? recipe.depth().curriculum().mean(before.step()) : 1;
     int backprop = recipe.depth().backprop().most(before.step());
     var step = session.step;
-    session.trained.runs(session.gradients).forEach(device::zero);
+    gradients.forEach(device::zero);
     double loss = 0;
     long frozen = 0;
     long tracked = 0;

@@ -94,6 +94,6 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
 
   /** Whether rows, taken to be full, are more than a table holds. */
   private static boolean isLarge(PackedRows packed, int sequenceLength) {
-    return packed.rows() > RowTable.MOST_BYTES / Integer.BYTES / (sequenceLength + 1);
+    return packed.rows() > RowTable.mostRows(sequenceLength);
   }
 }

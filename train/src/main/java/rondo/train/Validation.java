@@ -18,8 +18,6 @@ import rondo.nn.Weights;
  * before the first step, and what happens to their files later costs no step.
  */
 final class Validation {
-  private static final long MOST_BYTES = 1L << 31;
-
   private final RowTable rows;
   private final String name;
   private final LossOverDepth.Settings settings;
@@ -46,7 +44,7 @@ final class Validation {
     var source = DocumentSource.of(part.path(), part.text());
     var packing =
         Packing.evaluation(data.sequenceLength(), vocabulary, tokenizer).with(data.chat());
-    long most = MOST_BYTES / Integer.BYTES / (data.sequenceLength() + 1);
+    long most = RowTable.mostRows(data.sequenceLength());
     var rows = RowTable.read(source, packing, Math.min(most, held.rows()));
     if (rows.size() == most && most < held.rows()) {
       throw new DataException(

@@ -9,7 +9,7 @@ import rondo.data.DocumentSource;
 /** The rows of a source in memory, 4 bytes an id, reached by number. */
 public final class RowTable {
   /** The most that the ids of a table take. */
-  public static final long MOST_BYTES = 1L << 31;
+  private static final long MOST_BYTES = 1L << 31;
 
   private final List<int[]> rows;
   private final long predicted;
@@ -21,6 +21,11 @@ public final class RowTable {
     this.predicted = predicted;
     this.cut = cut;
     this.leftOut = leftOut;
+  }
+
+  /** The most full rows that a table holds. */
+  public static long mostRows(int sequenceLength) {
+    return MOST_BYTES / Integer.BYTES / (sequenceLength + 1);
   }
 
   /**
