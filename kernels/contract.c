@@ -406,6 +406,33 @@ int32_t rondo_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x,
         accumulate_dhead, dhead);
 }
 
+int32_t rondo_linear_distillation(rondo_stream *s, int32_t type, const void *x, const void *head, const void *teacher,
+    const void *teacher_head, const int32_t *targets, int64_t rows, int64_t width, int64_t teacher_width, int64_t vocab,
+    int64_t chunk_rows, float grad_scale, float z, float temperature, float weight, float *scratch, float *loss, void *dx,
+    int32_t accumulate_dhead, float *dhead)
+{
+    ACTIVATIONS(linear_distillation);
+    EXTENT(linear_distillation, rows, 0);
+    EXTENT(linear_distillation, width, 1);
+    EXTENT(linear_distillation, teacher_width, 1);
+    EXTENT(linear_distillation, vocab, 1);
+    REQUIRE(z >= 0, "rondo_linear_distillation: z is %g, expected at least 0", z);
+    REQUIRE(temperature > 0, "rondo_linear_distillation: temperature is %g, expected more than 0", temperature);
+    REQUIRE(weight >= 0 && weight <= 1, "rondo_linear_distillation: weight is %g, expected 0 to 1", weight);
+    NEED(linear_distillation, loss);
+    if (rows > 0) {
+        NEED(linear_distillation, x);
+        NEED(linear_distillation, head);
+        NEED(linear_distillation, teacher);
+        NEED(linear_distillation, teacher_head);
+        NEED(linear_distillation, targets);
+        NEED(linear_distillation, scratch);
+        EXTENT(linear_distillation, chunk_rows, 1);
+    }
+    return rondo_device->linear_distillation(s, type, x, head, teacher, teacher_head, targets, rows, width, teacher_width, vocab,
+        chunk_rows, grad_scale, z, temperature, weight, scratch, loss, dx, accumulate_dhead, dhead);
+}
+
 /* ---- optimisers ---- */
 
 int32_t rondo_sum_squares(rondo_stream *s, const float *x, int64_t n, float *out)

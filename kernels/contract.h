@@ -15,8 +15,8 @@ extern "C" {
 #define RONDO_OPERATIONS(X) \
     X(add) X(scale) X(cast) X(first_nonfinite) X(gated_silu) X(gated_silu_grad) X(matmul) X(quantize_rows) X(quantized_linear) \
     X(embedding) X(embedding_grad) X(rms_norm) X(rms_norm_grad) X(rotary) X(qk_bias_grad) X(qk_norm_grad) X(attention) \
-    X(attention_grad) X(cache_append) X(cached_attention) X(truncated_normal) X(linear_cross_entropy) X(sum_squares) \
-    X(clip_factor) X(adamw) X(ellis_adam) X(muon_momentum) X(normalize_matrices) X(muon_apply)
+    X(attention_grad) X(cache_append) X(cached_attention) X(truncated_normal) X(linear_cross_entropy) X(linear_distillation) \
+    X(sum_squares) X(clip_factor) X(adamw) X(ellis_adam) X(muon_momentum) X(normalize_matrices) X(muon_apply)
 
 /* A library's own functions, of the public signatures: arguments are checked, and where an extent of 0 leaves nothing to do they
  * are not called. */

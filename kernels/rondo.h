@@ -53,7 +53,7 @@ enum { RONDO_F32 = 0, RONDO_BF16 = 1, RONDO_I32 = 2, RONDO_I64 = 3, RONDO_I8 = 4
 /* ---- the library ------------------------------------------------------------------------------------------------------- */
 
 /* Raised whenever a signature below changes: Java refuses a library of another number. */
-#define RONDO_CONTRACT 4
+#define RONDO_CONTRACT 5
 RONDO_API int32_t rondo_contract(void);
 
 /* One line for people: what this library runs on and with which instructions, e.g. "cpu: avx2+fma". Static storage. */
@@ -249,6 +249,18 @@ RONDO_API int32_t rondo_truncated_normal(rondo_stream *s, const int64_t *key, fl
 RONDO_API int32_t rondo_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x, const void *head,
     const int32_t *targets, int64_t rows, int64_t width, int64_t vocab, int64_t chunk_rows, float grad_scale, float z,
     float *scratch, float *loss, void *dx, int32_t accumulate_dhead, float *dhead);
+
+/*
+ * The same beside a teacher: teacher [rows, teacher_width] and teacher_head [vocab, teacher_width], of type, give its logits. The
+ * gradient is of grad_scale * ((1 - weight) * mean cross-entropy + weight * temperature^2 * mean KL(p || q) + z * mean of
+ * logsumexp^2), p and q the softmax of the teacher's and of x's logits over temperature (Hinton et al., arXiv 1503.02531), all means
+ * over counted rows. loss [3]: the mean cross-entropy, the number of counted rows, the mean KL(p || q). scratch
+ * [2, chunk_rows, vocab] f32. temperature > 0, weight in 0..1. Nothing is differentiated with respect to the teacher.
+ */
+RONDO_API int32_t rondo_linear_distillation(rondo_stream *s, int32_t type, const void *x, const void *head, const void *teacher,
+    const void *teacher_head, const int32_t *targets, int64_t rows, int64_t width, int64_t teacher_width, int64_t vocab,
+    int64_t chunk_rows, float grad_scale, float z, float temperature, float weight, float *scratch, float *loss, void *dx,
+    int32_t accumulate_dhead, float *dhead);
 
 /* ---- optimisers --------------------------------------------------------------------------------------------------------- */
 

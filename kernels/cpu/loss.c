@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "glibc.h"
-#include "product.h"
+#include "loss.h"
 #include "simd.h"
 
 struct job {
@@ -67,17 +67,46 @@ static void loss_rows(const void *job, int64_t chunk, float *scratch)
     j->losses[chunk] = sum;
 }
 
+void K(logits)(rondo_stream *s, const float *x, const float *head, int64_t rows, int64_t width, int64_t vocab, float *logits)
+{
+    struct product job = {.m = rows, .n = vocab, .k = width, .a = {x, RONDO_F32, width, 1}, .b = {head, RONDO_F32, 1, width}, .alpha = 1,
+        .out = logits, .out_ld = vocab};
+    K(product)(s, &job);
+}
+
+void K(logits_grad)(rondo_stream *s, const float *dlogits, const float *x, const float *head, int64_t rows, int64_t width, int64_t vocab,
+    float *dx, float *dhead)
+{
+    if (dx) {
+        struct product back = {.m = rows, .n = width, .k = vocab, .a = {dlogits, RONDO_F32, vocab, 1}, .b = {head, RONDO_F32, width, 1},
+            .alpha = 1, .out = dx, .out_ld = width};
+        K(product)(s, &back);
+    }
+    if (dhead) {
+        struct product weight = {.m = vocab, .n = width, .k = rows, .a = {dlogits, RONDO_F32, 1, vocab}, .b = {x, RONDO_F32, width, 1},
+            .alpha = 1, .beta = 1, .c = dhead, .c_ld = width, .out = dhead, .out_ld = width};
+        K(product)(s, &weight);
+    }
+}
+
+int32_t K(counted_targets)(const char *function, const int32_t *targets, int64_t rows, int64_t vocab, int64_t *counted)
+{
+    *counted = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        REQUIRE(targets[r] == -100 || (targets[r] >= 0 && targets[r] < vocab), "%s: targets[%lld] is %d, expected 0 to %lld or -100",
+            function, (long long) r, targets[r], (long long) vocab - 1);
+        *counted += targets[r] >= 0;
+    }
+    return RONDO_OK;
+}
+
 int32_t K(linear_cross_entropy)(rondo_stream *s, int32_t type, const void *x, const void *head, const int32_t *targets, int64_t rows,
     int64_t width, int64_t vocab, int64_t chunk_rows_wanted, float grad_scale, float z, float *scratch, float *loss, void *dx,
     int32_t accumulate_dhead, float *dhead)
 {
-    int64_t count = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        REQUIRE(targets[r] == -100 || (targets[r] >= 0 && targets[r] < vocab),
-            "rondo_linear_cross_entropy: targets[%lld] is %d, expected 0 to %lld or -100", (long long) r, targets[r],
-            (long long) vocab - 1);
-        count += targets[r] >= 0;
-    }
+    int64_t count;
+    int32_t code = K(counted_targets)("rondo_linear_cross_entropy", targets, rows, vocab, &count);
+    if (code != RONDO_OK) return code;
     if (dhead && !accumulate_dhead) rondo_zero(s, dhead, vocab * width * (int64_t) sizeof(float));
     loss[0] = 0;
     loss[1] = (float) count;
@@ -89,24 +118,13 @@ int32_t K(linear_cross_entropy)(rondo_stream *s, int32_t type, const void *x, co
     for (int64_t r0 = 0; r0 < rows; r0 += chunk_rows_wanted) {
         int64_t n = least(chunk_rows_wanted, rows - r0);
         const float *part = (const float *) x + r0 * width;
-        struct product logits = {.m = n, .n = vocab, .k = width, .a = {part, RONDO_F32, width, 1}, .b = {head, RONDO_F32, 1, width},
-            .alpha = 1, .out = scratch, .out_ld = vocab};
-        K(product)(s, &logits);
+        K(logits)(s, part, head, n, width, vocab, scratch);
         struct job job = {scratch, targets + r0, rondo_partials(s), n, vocab, chunk_rows(n, pieces(16384, vocab), RONDO_PARTIALS),
             (float) ((double) grad_scale / count), z, dx || dhead};
         int64_t chunks = pieces(n, job.chunk);
         rondo_parallel(s, chunks, n * vocab * 4, loss_rows, &job);
         for (int64_t i = 0; i < chunks; i++) total += job.losses[i];
-        if (dx) {
-            struct product back = {.m = n, .n = width, .k = vocab, .a = {scratch, RONDO_F32, vocab, 1}, .b = {head, RONDO_F32, width, 1},
-                .alpha = 1, .out = (float *) dx + r0 * width, .out_ld = width};
-            K(product)(s, &back);
-        }
-        if (dhead) {
-            struct product weight = {.m = vocab, .n = width, .k = n, .a = {scratch, RONDO_F32, 1, vocab},
-                .b = {part, RONDO_F32, width, 1}, .alpha = 1, .beta = 1, .c = dhead, .c_ld = width, .out = dhead, .out_ld = width};
-            K(product)(s, &weight);
-        }
+        K(logits_grad)(s, scratch, part, head, n, width, vocab, dx ? (float *) dx + r0 * width : NULL, dhead);
     }
     loss[0] = (float) (total / count);
     return RONDO_OK;

@@ -27,7 +27,8 @@ constexpr int WARP = 32;
 constexpr unsigned ALL_LANES = 0xffffffffu;
 
 /* Operations whose arguments are checked on the device: what a Refusal names. */
-enum Checked : int { CHECK_EMBEDDING = 1, CHECK_EMBEDDING_GRAD, CHECK_ROTARY, CHECK_CACHE_APPEND, CHECK_CACHED_ATTENTION, CHECK_LOSS };
+enum Checked : int { CHECK_EMBEDDING = 1, CHECK_EMBEDDING_GRAD, CHECK_ROTARY, CHECK_CACHE_APPEND, CHECK_CACHED_ATTENTION, CHECK_LOSS,
+    CHECK_DISTILLATION };
 
 /* The first value that a kernel refused, read back when the stream is synchronised. */
 struct Refusal {

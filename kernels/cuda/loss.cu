@@ -6,32 +6,14 @@
  * dx = dlogits * head and dhead += dlogits^T * x by products. Logits are f32, their gradients of the activations' type. Losses are
  * summed in double in an order fixed by the shape.
  */
-#include "vectors.cuh"
-
-constexpr int THREADS = 256, LOSS_BLOCKS = 1024, TOTAL = PARTIALS - 1;
-
-/* loss[1] = counted rows; the total begins at 0. */
-__global__ void count_kernel(const int32_t *targets, int64_t rows, int64_t vocab, float *loss, double *partials, Refusal *refusal)
-{
-    SHARED_ARRAY(double, slots, WARP);
-    double count = 0;
-    for (int64_t r = threadIdx.x; r < rows; r += THREADS) {
-        int target = targets[r];
-        if (target != -100 && (target < 0 || target >= vocab)) refuse(refusal, CHECK_LOSS, r, target, vocab - 1);
-        count += target >= 0;
-    }
-    count = block_sum(count, slots);
-    if (threadIdx.x > 0) return;
-    loss[1] = (float) count;
-    partials[TOTAL] = 0;
-}
+#include "loss.cuh"
 
 /*
  * partials[block] = the losses of rows block, block + blocks, ...; with gradient the logits become their gradient, of type T and at
  * the beginning of the row's memory: what is written lies below what is still to be read.
  */
 template <class T, int N>
-__global__ __launch_bounds__(THREADS) void rows_kernel(float *logits, const int32_t *targets, int64_t rows, int64_t vocab, float grad_scale,
+__global__ __launch_bounds__(LOSS_THREADS) void rows_kernel(float *logits, const int32_t *targets, int64_t rows, int64_t vocab, float grad_scale,
     float z, int gradient, const float *loss, double *partials)
 {
     SHARED_ARRAY(float, slots, WARP);
@@ -44,13 +26,13 @@ __global__ __launch_bounds__(THREADS) void rows_kernel(float *logits, const int3
         int target = targets[r];
         if (target < 0 || target >= vocab) {
             if (gradient)
-                for (int64_t i = threadIdx.x; i < vocab; i += THREADS) put(dx + i, 0);
+                for (int64_t i = threadIdx.x; i < vocab; i += LOSS_THREADS) put(dx + i, 0);
             continue;
         }
         /* One pass: the sum is relative to the greatest logit that the thread has seen. */
         float top = -INFINITY;
         double sum = 0;
-        for (int64_t i = threadIdx.x * N; i < vocab; i += THREADS * N) {
+        for (int64_t i = threadIdx.x * N; i < vocab; i += LOSS_THREADS * N) {
             float v[N], most = top, part = 0;
             load(x + i, v);
             for (int e = 0; e < N; e++) most = fmaxf(most, v[e]);
@@ -66,7 +48,7 @@ __global__ __launch_bounds__(THREADS) void rows_kernel(float *logits, const int3
         /* Thread 0 has read the target's logit before any thread overwrites it. */
         __syncthreads();
         float scale = (float) (factor / sum) * (z == 0 ? 1 : 1 + 2 * z * (top + logf((float) sum)));
-        for (int64_t start = 0; start < vocab; start += THREADS * N) {
+        for (int64_t start = 0; start < vocab; start += LOSS_THREADS * N) {
             int64_t i = start + threadIdx.x * N;
             float v[N];
             if (i < vocab) {
@@ -80,42 +62,24 @@ __global__ __launch_bounds__(THREADS) void rows_kernel(float *logits, const int3
     if (threadIdx.x == 0) partials[blockIdx.x] = total;
 }
 
-/* Adds the blocks' sums to the total; after the last chunk the mean becomes loss[0]. */
-__global__ void total_kernel(double *partials, int64_t blocks, int last, float *loss)
-{
-    SHARED_ARRAY(double, slots, WARP);
-    double sum = 0;
-    for (int64_t i = threadIdx.x; i < blocks; i += THREADS) sum += partials[i];
-    sum = block_sum(sum, slots);
-    if (threadIdx.x > 0) return;
-    sum += partials[TOTAL];
-    partials[TOTAL] = sum;
-    if (last) loss[0] = loss[1] > 0 ? (float) (sum / (double) loss[1]) : 0;
-}
-
-/* The products that surround rows_kernel; T is the type of x, head and dx. */
+/* T is the type of x, head and dx. */
 template <class T>
 static int32_t chunk_of_rows(rondo_stream *s, const T *x, const T *head, const int32_t *targets, int64_t n, int64_t width, int64_t vocab,
     float grad_scale, float z, int last, float *scratch, float *loss, T *dx, float *dhead)
 {
-    int32_t type = sizeof(T) == sizeof(float) ? RONDO_F32 : RONDO_BF16;
-    int64_t blocks = lesser(n, LOSS_BLOCKS), ld = vocab * (int64_t) (sizeof(float) / sizeof(T));
+    int64_t blocks = lesser(n, LOSS_BLOCKS);
     int gradient = dx != nullptr || dhead != nullptr;
     double *partials = s->partials;
-    int32_t code = rondo_matmul(s, 1, n, vocab, width, 1, x, type, 0, width, 0, head, type, 1, width, 0, 0, nullptr, 0, 0, scratch, RONDO_F32,
-        vocab, 0, 0);
+    int32_t code = logits_of(s, x, head, n, width, vocab, scratch);
     if (code != RONDO_OK) return code;
     if (vocab % 4 == 0 && aligned16(scratch))
-        LAUNCH((rows_kernel<T, 4>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, z, gradient, loss, partials);
+        LAUNCH((rows_kernel<T, 4>), (unsigned) blocks, LOSS_THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, z, gradient, loss,
+            partials);
     else
-        LAUNCH((rows_kernel<T, 1>), (unsigned) blocks, THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, z, gradient, loss, partials);
-    LAUNCH(total_kernel, 1, THREADS, 0, s->stream, partials, blocks, last, loss);
-    if (dx)
-        code = rondo_matmul(s, 1, n, width, vocab, 1, scratch, type, 0, ld, 0, head, type, 0, width, 0, 0, nullptr, 0, 0, dx, type, width, 0, 0);
-    if (code == RONDO_OK && dhead)
-        code = rondo_matmul(s, 1, vocab, width, n, 1, scratch, type, 1, ld, 0, x, type, 0, width, 0, 1, dhead, width, 0, dhead, RONDO_F32,
-            width, 0, 0);
-    return code;
+        LAUNCH((rows_kernel<T, 1>), (unsigned) blocks, LOSS_THREADS, 0, s->stream, scratch, targets, n, vocab, grad_scale, z, gradient, loss,
+            partials);
+    LAUNCH((total_kernel<1>), 1, LOSS_THREADS, 0, s->stream, partials, blocks, last, loss);
+    return logits_grad(s, scratch, x, head, n, width, vocab, dx, dhead);
 }
 
 int32_t device_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x, const void *head, const int32_t *targets, int64_t rows,
@@ -128,7 +92,7 @@ int32_t device_linear_cross_entropy(rondo_stream *s, int32_t type, const void *x
     if (rows == 0) return rondo_zero(s, loss, 2 * sizeof(float));
     double *partials = s->partials;
     Refusal *refusal = s->refusal;
-    LAUNCH(count_kernel, 1, THREADS, 0, s->stream, targets, rows, vocab, loss, partials, refusal);
+    LAUNCH((count_kernel<1>), 1, LOSS_THREADS, 0, s->stream, targets, rows, vocab, loss, partials, refusal, CHECK_LOSS);
     by_type(type, [&](auto element) {
         using T = decltype(element);
         for (int64_t r0 = 0; r0 < rows && code == RONDO_OK; r0 += chunk_rows) {

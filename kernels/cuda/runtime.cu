@@ -116,8 +116,9 @@ int32_t rondo_stream_create(int32_t device, int32_t threads, rondo_stream **stre
 static int32_t refusal_of(const Refusal &r)
 {
     static const char *const names[] = {"", "rondo_embedding: tokens", "rondo_embedding_grad: tokens", "rondo_rotary: positions",
-        "rondo_cache_append: start", "rondo_cached_attention: start", "rondo_linear_cross_entropy: targets"};
-    if (r.operation == CHECK_LOSS)
+        "rondo_cache_append: start", "rondo_cached_attention: start", "rondo_linear_cross_entropy: targets",
+        "rondo_linear_distillation: targets"};
+    if (r.operation >= CHECK_LOSS)
         return rondo_fail(RONDO_INVALID, "%s[%d] is %d, expected 0 to %d or -100", names[r.operation], r.index, r.value, r.limit);
     return rondo_fail(RONDO_INVALID, "%s[%d] is %d, expected 0 to %d", names[r.operation], r.index, r.value, r.limit);
 }

@@ -302,13 +302,14 @@ void test_truncated_normal(rondo_stream *s)
 
 void test_errors(rondo_stream *s)
 {
-    float x[16] = {0};
+    /* What is refused on a GPU has run as far as it could: results lie apart from operands. */
+    float x[16] = {0}, out[16], scratch[16];
     int32_t tokens[2] = {1, 9}, start[1] = {3};
     rondo_stream *none;
     refused("threads", rondo_stream_create(0, 0, &none), RONDO_INVALID, "rondo_stream_create: threads is 0");
     refused("null", rondo_add(s, RONDO_F32, x, 0, 4, x), RONDO_INVALID, "rondo_add: b is null");
     refused("extent", rondo_add(s, RONDO_F32, x, x, -1, x), RONDO_INVALID, "n is -1, expected at least 0");
-    refused("token", settled(s, rondo_embedding(s, RONDO_F32, x, RONDO_F32, tokens, 2, 4, 4, 1, x)), RONDO_INVALID, "tokens[1] is 9, expected 0 to 3");
+    refused("token", settled(s, rondo_embedding(s, RONDO_F32, x, RONDO_F32, tokens, 2, 4, 4, 1, out)), RONDO_INVALID, "tokens[1] is 9, expected 0 to 3");
     if (strncmp(rondo_describe(), "cpu", 3) == 0)
         refused("bf16", rondo_add(s, RONDO_BF16, x, x, 1, x), RONDO_UNSUPPORTED, "bf16 are for a GPU, expected f32 here");
     refused("type", rondo_cast(s, x, 5, 4, x, RONDO_F32), RONDO_INVALID, "from is 5");
@@ -316,9 +317,17 @@ void test_errors(rondo_stream *s)
         rondo_matmul(s, 1, 2, 2, 4, 1, x, 0, 0, 3, 0, x, 0, 0, 2, 0, 0, 0, 0, 0, x + 8, 0, 2, 0, 0), RONDO_INVALID,
         "a_ld is 3, expected at least 4");
     refused("heads", rondo_attention(s, RONDO_F32, x, 1, 1, 3, 2, 8, 1, x, 0), RONDO_INVALID, "heads is 3, expected a multiple of kv_heads = 2");
-    refused("capacity", settled(s, rondo_cache_append(s, RONDO_F32, x, start, 1, 2, 1, 1, 1, 4, x)), RONDO_INVALID, "start[0] is 3");
-    refused("position", settled(s, rondo_rotary(s, RONDO_F32, x, 0, 0, 0, 0, tokens, x, 4, 2, 1, 1, 2, 0, 0, x, 0)), RONDO_INVALID, "positions[1] is 9, expected 0 to 3");
-    refused("target", settled(s, rondo_linear_cross_entropy(s, RONDO_F32, x, x, tokens, 2, 2, 4, 2, 1, 0, x, x, 0, 0, 0)), RONDO_INVALID, "targets[1] is 9");
+    refused("capacity", settled(s, rondo_cache_append(s, RONDO_F32, x, start, 1, 2, 1, 1, 1, 4, out)), RONDO_INVALID, "start[0] is 3");
+    refused("position", settled(s, rondo_rotary(s, RONDO_F32, x, 0, 0, 0, 0, tokens, x, 4, 2, 1, 1, 2, 0, 0, out, 0)), RONDO_INVALID, "positions[1] is 9, expected 0 to 3");
+    refused("target", settled(s, rondo_linear_cross_entropy(s, RONDO_F32, x, x, tokens, 2, 2, 4, 2, 1, 0, scratch, out, 0, 0, 0)), RONDO_INVALID, "targets[1] is 9");
     refused("z", rondo_linear_cross_entropy(s, RONDO_F32, x, x, tokens, 2, 2, 4, 2, 1, -1, x, x, 0, 0, 0), RONDO_INVALID, "z is -1, expected at least 0");
+    refused("target", settled(s, rondo_linear_distillation(s, RONDO_F32, x, x, x, x, tokens, 2, 2, 2, 4, 1, 1, 0, 1, 1, scratch, out, 0, 0, 0)),
+        RONDO_INVALID, "rondo_linear_distillation: targets[1] is 9");
+    refused("temperature", rondo_linear_distillation(s, RONDO_F32, x, x, x, x, tokens, 2, 2, 2, 4, 1, 1, 0, 0, 1, x, x, 0, 0, 0), RONDO_INVALID,
+        "temperature is 0, expected more than 0");
+    refused("weight", rondo_linear_distillation(s, RONDO_F32, x, x, x, x, tokens, 2, 2, 2, 4, 1, 1, 0, 1, 2, x, x, 0, 0, 0), RONDO_INVALID,
+        "weight is 2, expected 0 to 1");
+    refused("teacher", rondo_linear_distillation(s, RONDO_F32, x, x, 0, x, tokens, 2, 2, 2, 4, 1, 1, 0, 1, 1, x, x, 0, 0, 0), RONDO_INVALID,
+        "teacher is null");
     refused("eps", rondo_ellis_adam(s, x, x, x, x, x, x, 1, 0.9f, 0.95f, 0, 0, 1, 1), RONDO_INVALID, "eps is 0, expected at least 1.1e-19");
 }

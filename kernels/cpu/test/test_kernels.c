@@ -13,7 +13,7 @@ struct test {
 #define TESTS(X) \
     X(library) X(memory) X(add) X(scale) X(cast) X(first_nonfinite) X(gated_silu) X(matmul) X(matmul_symmetric) \
     X(bf16_products) X(bf16_symmetric) X(few_rows) X(quantized) X(eight_bits) X(embedding) X(rms_norm) \
-    X(qk_bias) X(qk_norm) X(rotary) X(attention) X(cached_attention) X(truncated_normal) X(linear_cross_entropy) \
+    X(qk_bias) X(qk_norm) X(rotary) X(attention) X(cached_attention) X(truncated_normal) X(linear_cross_entropy) X(linear_distillation) \
     X(sum_squares) X(adamw) X(ellis_adam) X(muon) \
     X(bf16_elementwise) X(bf16_embedding) X(bf16_rms_norm) X(bf16_rotary) X(bf16_loss) X(bf16_attention) \
     X(bf16_cached_attention) X(errors)

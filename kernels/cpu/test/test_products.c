@@ -229,3 +229,69 @@ void test_linear_cross_entropy(rondo_stream *s)
             free(x), free(head), free(scratch), free(dx), free(dhead), free(targets), free(wx), free(wh), free(logits);
         }
 }
+
+/* softmax(logits / temperature) in place; returns their logsumexp. */
+static double soften(double *logits, int64_t n, double temperature)
+{
+    double top = -1e300, sum = 0;
+    for (int64_t v = 0; v < n; v++) logits[v] /= temperature, top = fmax(top, logits[v]);
+    for (int64_t v = 0; v < n; v++) sum += exp(logits[v] - top);
+    for (int64_t v = 0; v < n; v++) logits[v] = exp(logits[v] - top) / sum;
+    return log(sum) + top;
+}
+
+static void row_logits(const float *x, const float *head, int64_t width, int64_t vocab, double *logits)
+{
+    for (int64_t v = 0; v < vocab; v++) {
+        logits[v] = 0;
+        for (int64_t j = 0; j < width; j++) logits[v] += (double) x[j] * head[v * width + j];
+    }
+}
+
+void test_linear_distillation(rondo_stream *s)
+{
+    const int64_t shapes[][5] = {{1, 3, 2, 2, 1}, {5, 8, 6, 17, 2}, {64, 24, 40, 300, 64}, {70, 33, 16, 1001, 48}, {7, 16, 9, 5000, 3}};
+    for (int i = 0; i < COUNT(shapes); i++)
+        for (int mode = 0; mode < 3; mode++) {
+            int64_t rows = shapes[i][0], width = shapes[i][1], other = shapes[i][2], vocab = shapes[i][3], chunk = shapes[i][4];
+            float *x = floats(rows * width), *head = floats(vocab * width), *y = floats(rows * other), *beside = floats(vocab * other),
+                *scratch = floats(2 * chunk * vocab), loss[3], alone[3], *dx = floats(rows * width), *dhead = floats(vocab * width);
+            float z = mode == 1 ? 0.25f : 0, t = mode == 1 ? 2.5f : 1, w = mode == 1 ? 0.75f : mode == 2 ? 0.4f : 1;
+            int32_t *targets = integers(rows, vocab);
+            for (int64_t r = 1; r < rows; r += 3) targets[r] = -100;
+            if (mode == 2) for (int64_t r = 0; r < rows; r++) targets[r] = -100;
+            double *wx = doubles(rows * width), *wh = doubles(vocab * width), *hard = doubles(vocab), *soft = doubles(vocab),
+                   *teacher = doubles(vocab), wanted[3] = {0};
+            for (int64_t r = 0; r < rows; r++) wanted[1] += targets[r] >= 0;
+            for (int64_t j = 0; j < vocab * width; j++) wh[j] = mode == 1 ? dhead[j] : 0;
+            for (int64_t r = 0; r < rows; r++) {
+                if (targets[r] < 0) continue;
+                row_logits(x + r * width, head, width, vocab, hard);
+                row_logits(x + r * width, head, width, vocab, soft);
+                row_logits(y + r * other, beside, other, vocab, teacher);
+                double chosen = hard[targets[r]], logsumexp = soften(hard, vocab, 1);
+                soften(soft, vocab, t);
+                soften(teacher, vocab, t);
+                wanted[0] += (logsumexp - chosen) / wanted[1];
+                for (int64_t v = 0; v < vocab; v++) {
+                    wanted[2] += teacher[v] * log(teacher[v] / soft[v]) / wanted[1];
+                    double d = 0.7 / wanted[1] * ((1 - w) * (hard[v] - (v == targets[r])) + 2 * z * logsumexp * hard[v]
+                        + w * t * (soft[v] - teacher[v]));
+                    for (int64_t j = 0; j < width; j++) {
+                        wx[r * width + j] += d * head[v * width + j];
+                        wh[v * width + j] += d * x[r * width + j];
+                    }
+                }
+            }
+            call(rondo_linear_distillation(s, RONDO_F32, x, head, y, beside, targets, rows, width, other, vocab, chunk, 0.7f, z, t, w, scratch,
+                loss, dx, mode == 1, dhead));
+            check("loss", loss, wanted, 3, 2e-6);
+            check("dx", dx, wx, rows * width, 5e-5);
+            check("dhead", dhead, wh, vocab * width, 5e-5);
+            call(rondo_linear_distillation(s, RONDO_F32, x, head, y, beside, targets, rows, width, other, vocab, chunk, 0.7f, z, t, w, scratch,
+                alone, 0, 0, 0));
+            equal("loss alone", alone, loss, 12);
+            free(x), free(head), free(y), free(beside), free(scratch), free(dx), free(dhead), free(targets), free(wx), free(wh), free(hard),
+                free(soft), free(teacher);
+        }
+}

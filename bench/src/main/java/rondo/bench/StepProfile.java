@@ -12,7 +12,6 @@ import java.util.function.IntFunction;
 import rondo.engine.device.Device;
 import rondo.engine.graph.DType;
 import rondo.engine.graph.Graph;
-import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
@@ -159,16 +158,11 @@ public record StepProfile(String step, double seconds, List<Row> rows) {
               label(node, !accumulated.isEmpty()),
               times,
               times * seconds,
-              (double) times * flops(node, wanted.size()),
+              (double) times * node.op().flops(wanted),
               (double) times * node.op().bytes());
       case Program.AddInto(var t) ->
           new Row(name, "Add into " + dims(t), times, times * seconds, 0, 3.0 * t.type().bytes());
     };
-  }
-
-  /** The loss makes one product for the logits and one for each gradient. */
-  private static long flops(Graph.Node node, int wanted) {
-    return node.op() instanceof LinearCrossEntropy loss ? wanted * loss.flops() : node.op().flops();
   }
 
   private static String label(Graph.Node node, boolean adds) {

@@ -1,6 +1,7 @@
 package rondo.engine.graph;
 
 import java.util.List;
+import java.util.Set;
 
 /**
  * Mean softmax cross-entropy of {@code x·headᵀ} against targets, rows with target -100 ignored. The
@@ -70,10 +71,11 @@ public record LinearCrossEntropy(
     return output == 2;
   }
 
-  /** Of the logits alone; the two gradient products are counted by {@link Program} when wanted. */
+  /** One product for the logits and one more for each gradient. */
   @Override
-  public long flops() {
-    return 2L * x.shape().size() * head.shape().dim(0);
+  public long flops(Set<Integer> wanted) {
+    long gradients = wanted.stream().filter(output -> output > 0).count();
+    return (1 + gradients) * 2L * x.shape().size() * head.shape().dim(0);
   }
 
   @Override

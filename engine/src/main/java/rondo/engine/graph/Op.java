@@ -1,6 +1,7 @@
 package rondo.engine.graph;
 
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,7 @@ public sealed interface Op
         GatedSilu,
         GatedSilu.Gradient,
         LinearCrossEntropy,
+        LinearDistillation,
         MatMul,
         MuonApply,
         MuonMomentum,
@@ -54,6 +56,11 @@ public sealed interface Op
   /** Multiply-adds counted as two; 0 for operations that only move memory. */
   default long flops() {
     return 0;
+  }
+
+  /** The same when only these outputs are wanted. */
+  default long flops(Set<Integer> wanted) {
+    return flops();
   }
 
   /** Whether this output need not be computed when nobody wants it. */

@@ -226,11 +226,7 @@ public record Program(
     long sum = 0;
     for (var step : steps) {
       if (step instanceof Run(var node, var wanted, _)) {
-        // The loss makes one product for the logits and one more for each gradient.
-        sum +=
-            node.op() instanceof LinearCrossEntropy loss
-                ? loss.flops() * (wanted.contains(0) ? wanted.size() : wanted.size() + 1)
-                : node.op().flops();
+        sum += node.op().flops(wanted);
       }
     }
     return sum;

@@ -254,6 +254,28 @@ public interface Functions {
       int accumulateDhead,
       MemorySegment dhead);
 
+  void linearDistillation(
+      int type,
+      MemorySegment x,
+      MemorySegment head,
+      MemorySegment teacher,
+      MemorySegment teacherHead,
+      MemorySegment targets,
+      long rows,
+      long width,
+      long teacherWidth,
+      long vocab,
+      long chunkRows,
+      float gradScale,
+      float z,
+      float temperature,
+      float weight,
+      MemorySegment scratch,
+      MemorySegment loss,
+      MemorySegment dx,
+      int accumulateDhead,
+      MemorySegment dhead);
+
   void sumSquares(MemorySegment x, long n, MemorySegment out);
 
   void clipFactor(MemorySegment sumSquares, float maxNorm, MemorySegment out);

@@ -16,6 +16,7 @@ import rondo.engine.graph.EllisAdam;
 import rondo.engine.graph.Embedding;
 import rondo.engine.graph.GatedSilu;
 import rondo.engine.graph.LinearCrossEntropy;
+import rondo.engine.graph.LinearDistillation;
 import rondo.engine.graph.MatMul;
 import rondo.engine.graph.MuonApply;
 import rondo.engine.graph.MuonMomentum;
@@ -370,6 +371,45 @@ public final class Kernels {
                 op.chunkRows(),
                 op.gradScale(),
                 op.z(),
+                scratch,
+                loss,
+                dx,
+                accumulate,
+                dhead);
+      }
+      case LinearDistillation op -> {
+        var student = op.student();
+        var x = in(student.x());
+        var head = in(student.head());
+        var teacher = in(op.teacher());
+        var teacherHead = in(op.teacherHead());
+        var targets = in(student.targets());
+        var loss = out(0);
+        var dx = out(1);
+        var dhead = out(2);
+        int accumulate = accumulate(2);
+        int type = code(student.x());
+        long rows = student.x().shape().rows();
+        long width = student.x().shape().last();
+        long teacherWidth = op.teacher().shape().last();
+        long vocab = student.head().shape().dim(0);
+        yield () ->
+            f.linearDistillation(
+                type,
+                x,
+                head,
+                teacher,
+                teacherHead,
+                targets,
+                rows,
+                width,
+                teacherWidth,
+                vocab,
+                student.chunkRows(),
+                student.gradScale(),
+                student.z(),
+                op.temperature(),
+                op.weight(),
                 scratch,
                 loss,
                 dx,

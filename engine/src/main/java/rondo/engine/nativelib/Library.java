@@ -37,6 +37,8 @@ public final class Library extends NativeStream {
   private final Handle truncatedNormal = operation("rondo_truncated_normal", "pfflp");
   private final Handle linearCrossEntropy =
       operation("rondo_linear_cross_entropy", "ipppllllffpppip");
+  private final Handle linearDistillation =
+      operation("rondo_linear_distillation", "ippppplllllffffpppip");
   private final Handle sumSquares = operation("rondo_sum_squares", "plp");
   private final Handle clipFactor = operation("rondo_clip_factor", "pfp");
   private final Handle adamw = operation("rondo_adamw", "pppppplffff");
@@ -597,6 +599,60 @@ public final class Library extends NativeStream {
                       chunkRows,
                       gradScale,
                       z,
+                      scratch,
+                      loss,
+                      dx,
+                      accumulateDhead,
+                      dhead));
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  @Override
+  public void linearDistillation(
+      int type,
+      MemorySegment x,
+      MemorySegment head,
+      MemorySegment teacher,
+      MemorySegment teacherHead,
+      MemorySegment targets,
+      long rows,
+      long width,
+      long teacherWidth,
+      long vocab,
+      long chunkRows,
+      float gradScale,
+      float z,
+      float temperature,
+      float weight,
+      MemorySegment scratch,
+      MemorySegment loss,
+      MemorySegment dx,
+      int accumulateDhead,
+      MemorySegment dhead) {
+    try {
+      check(
+          (int)
+              linearDistillation
+                  .get()
+                  .invokeExact(
+                      stream,
+                      type,
+                      x,
+                      head,
+                      teacher,
+                      teacherHead,
+                      targets,
+                      rows,
+                      width,
+                      teacherWidth,
+                      vocab,
+                      chunkRows,
+                      gradScale,
+                      z,
+                      temperature,
+                      weight,
                       scratch,
                       loss,
                       dx,

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 abstract sealed class NativeStream implements Functions, AutoCloseable permits Library {
   /** {@code RONDO_CONTRACT} of the header that these signatures were written against. */
-  static final int CONTRACT = 4;
+  static final int CONTRACT = 5;
 
   /** {@code RONDO_INVALID}: an argument is wrong. */
   private static final int INVALID = 1;

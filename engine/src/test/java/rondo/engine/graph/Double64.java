@@ -48,6 +48,7 @@ final class Double64 {
       case Rotary r -> one(rotary(r));
       case Attention a -> one(attention(a));
       case LinearCrossEntropy l -> one(loss(l));
+      case LinearDistillation l -> one(distillation(l));
       default -> throw new UnsupportedOperationException(op.getClass().getName());
     };
   }
@@ -219,6 +220,43 @@ final class Double64 {
       }
     }
     return out;
+  }
+
+  /** [mean cross-entropy, counted rows, mean divergence, what its gradients are of]. */
+  private double[] distillation(LinearDistillation l) {
+    var student = l.student();
+    var own = loss(student);
+    int vocabulary = student.head().shape().dim(0);
+    var targets = of(student.targets());
+    var q = softmax(student.x(), student.head(), l.temperature());
+    var p = softmax(l.teacher(), l.teacherHead(), l.temperature());
+    double sum = 0;
+    for (int row = 0; row < targets.length; row++) {
+      for (int i = row * vocabulary; targets[row] != -100 && i < (row + 1) * vocabulary; i++) {
+        sum += p[i] * Math.log(p[i] / q[i]);
+      }
+    }
+    double divergence = own[1] == 0 ? 0 : sum / own[1];
+    double zLoss = own[2] - own[0];
+    double mixed =
+        (1 - l.weight()) * own[0] + l.weight() * l.temperature() * l.temperature() * divergence;
+    return new double[] {own[0], own[1], divergence, mixed + zLoss};
+  }
+
+  private double[] softmax(Tensor x, Tensor head, double temperature) {
+    var y = product(new MatMul(x, false, head, true, false, 1, null, 0, false));
+    int n = head.shape().dim(0);
+    for (int row = 0; row < y.length / n; row++) {
+      double sum = 0;
+      for (int i = row * n; i < (row + 1) * n; i++) {
+        y[i] = Math.exp(y[i] / temperature);
+        sum += y[i];
+      }
+      for (int i = row * n; i < (row + 1) * n; i++) {
+        y[i] /= sum;
+      }
+    }
+    return y;
   }
 
   /** [mean loss, counted rows, mean loss with z-loss: what its gradients are of]. */

@@ -103,6 +103,17 @@ final class GradientSamples {
       }
       return add(new LinearCrossEntropy(x, head, targets, chunk, gradScale));
     }
+
+    /** Of a student and a narrower teacher, whose values have no gradients. */
+    Tensor distillation(float temperature, float weight, float z) {
+      var teacher = List.of(f32("teacher", 7, 3), f32("teacher's head", 11, 3));
+      wanted.removeAll(teacher);
+      var x = f32("x", 7, 5);
+      var targets = i32("targets", 11, 7);
+      values(targets)[4] = -100;
+      var own = new LinearCrossEntropy(x, f32("head", 11, 5), targets, 3, 0.5f, z);
+      return add(new LinearDistillation(own, teacher.get(0), teacher.get(1), temperature, weight));
+    }
   }
 
   record Case(String name, double tolerance, Function<Build, Tensor> loss) {
@@ -257,6 +268,8 @@ final class GradientSamples {
                         3,
                         0.5f,
                         0.2f))),
+        of("distillation", b -> b.distillation(2.5f, 0.75f, 0.2f)),
+        of("divergence alone", b -> b.distillation(1, 1, 0)),
         of("loss in chunks at half scale", b -> b.loss(b.f32("x", 7, 5), 3, 0.5f)),
         of(
             "a tied head",

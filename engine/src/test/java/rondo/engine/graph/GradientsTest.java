@@ -36,7 +36,7 @@ class GradientsTest {
     var b = new Build(SEED + c.name().hashCode());
     var loss = c.loss().apply(b);
     var forward = List.copyOf(b.graph.nodes());
-    double scale = ((LinearCrossEntropy) forward.getLast().op()).gradScale();
+    double scale = scale(forward.getLast().op());
     var gradients = Gradients.of(loss, null, b.wanted);
     var results = new ArrayList<>(gradients);
     results.add(loss);
@@ -53,6 +53,14 @@ class GradientsTest {
     }
   }
 
+  private static double scale(Op loss) {
+    return switch (loss) {
+      case LinearCrossEntropy l -> l.gradScale();
+      case LinearDistillation l -> l.student().gradScale();
+      default -> throw new AssertionError(loss);
+    };
+  }
+
   private static double[] differences(
       Build b, List<Graph.Node> forward, Tensor loss, Tensor x, double scale) {
     var inputs = new HashMap<>(b.inputs);
@@ -62,13 +70,17 @@ class GradientsTest {
     for (int i = 0; i < moved.length; i++) {
       double at = moved[i];
       moved[i] = at + STEP;
-      double above = Double64.evaluate(forward, inputs).of(loss)[2];
+      double above = objective(Double64.evaluate(forward, inputs).of(loss));
       moved[i] = at - STEP;
-      double below = Double64.evaluate(forward, inputs).of(loss)[2];
+      double below = objective(Double64.evaluate(forward, inputs).of(loss));
       moved[i] = at;
       gradient[i] = scale * (above - below) / (2 * STEP);
     }
     return gradient;
+  }
+
+  private static double objective(double[] loss) {
+    return loss[loss.length - 1];
   }
 
   private static Map<Tensor, float[]> run(Build b, List<Tensor> results, String on) {

@@ -283,6 +283,49 @@ class ShapeRulesTest {
   }
 
   @Test
+  void distillation() {
+    var x = g.input("x", TensorType.f32(4, 6));
+    var head = g.input("head", TensorType.f32(9, 6));
+    var own = new LinearCrossEntropy(x, head, g.input("t", TensorType.i32(4)), 2, 1);
+    var y = g.input("y", TensorType.f32(4, 3));
+    var other = g.input("other head", TensorType.f32(9, 3));
+    var short_ = g.input("short", TensorType.f32(3, 3));
+    var half = g.input("half", new TensorType(DType.BF16, y.shape()));
+    var larger = g.input("larger", TensorType.f32(10, 3));
+    for (var wrong : List.of(short_, half)) {
+      assertRefused(
+          "linearDistillation: teacher",
+          List.of(wrong, x),
+          () -> new LinearDistillation(own, wrong, other, 1, 1));
+    }
+    assertRefused(
+        "linearDistillation: head",
+        List.of(head, y),
+        () -> new LinearDistillation(own, y, head, 1, 1));
+    assertRefused(
+        "linearDistillation: head",
+        List.of(larger, head),
+        () -> new LinearDistillation(own, y, larger, 1, 1));
+    assertRefused(
+        "linearDistillation: temperature 0.0",
+        List.of(),
+        () -> new LinearDistillation(own, y, other, 0, 1));
+    assertRefused(
+        "linearDistillation: weight 1.5",
+        List.of(),
+        () -> new LinearDistillation(own, y, other, 1, 1.5f));
+    var made = g.addAll(new LinearDistillation(own, y, other, 1, 1));
+    assertEquals(
+        List.of(TensorType.f32(3), x.type(), head.type()),
+        made.stream().map(Tensor::type).toList());
+    // Three products of the student's, one of the teacher's.
+    var program =
+        Program.slice("distil", g, List.of(x, head, own.targets(), y, other), made, List.of());
+    assertEquals(3 * 2 * 4 * 6 * 9 + 2 * 4 * 3 * 9, program.flops());
+    assertEquals(2 * 2 * 9 * 4, new LinearDistillation(own, y, other, 1, 1).scratchBytes());
+  }
+
+  @Test
   void optimisersAndNoise() {
     assertRefused("adamW: ", List.of(a, b), () -> new AdamW(a, b, a, a, clip, clip, 0, 0, 0, 0));
     assertRefused(

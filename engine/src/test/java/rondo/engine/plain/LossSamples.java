@@ -136,7 +136,7 @@ final class LossSamples {
     return targets;
   }
 
-  private static int[] integers(double[] values) {
+  static int[] integers(double[] values) {
     return Arrays.stream(values).mapToInt(value -> (int) value).toArray();
   }
 

@@ -47,6 +47,7 @@ public final class OperationSamples {
             HeadSamples.all(),
             AttentionSamples.all(),
             LossSamples.all(),
+            DistillationSamples.all(),
             OptimizerSamples.all())
         .flatMap(family -> family)
         .flatMap(OperationSamples::samples);
