@@ -3,8 +3,8 @@ package rondo.nn.depth;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.DType;
-import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
 import rondo.engine.graph.TensorType;
@@ -62,7 +62,9 @@ public final class DepthPlan {
   final Program coreKeep;
   final Program coreBackward;
 
+  final @Nullable TeacherPlan teacher;
   final Stage coda;
+  final HeadLoss headLoss;
   final Tensor codaState;
   final Tensor targets;
   final Program codaProgram;
@@ -161,14 +163,13 @@ public final class DepthPlan {
     positions = positions(t);
     var features = model.features(t, codaState, positions);
     var head = t.parameter(model.head());
-    int chunk = LossChunk.rows((long) batch * time, config.vocabulary(), activations);
-    var loss =
-        t.graph()
-            .add(
-                new LinearCrossEntropy(
-                    features, head, targets, chunk, objective.scale(), objective.z()));
+    teacher = objective.teacher(batch, time, activations);
+    headLoss = HeadLoss.of(t, objective, teacher, features, head, targets);
+    var loss = headLoss.loss();
     var d = t.differentiate(loss, null, List.of(codaState));
-    coda = new Stage(t, List.of(codaState, targets), positions, loss, d, List.of());
+    var read = new ArrayList<>(List.of(codaState, targets));
+    read.addAll(headLoss.teacher());
+    coda = new Stage(t, read, positions, loss, d, List.of());
     codaProgram =
         Program.slice(
             "coda",
@@ -176,7 +177,11 @@ public final class DepthPlan {
             coda.given(),
             List.of(loss, d.inputs().getFirst()),
             d.ofParameters());
-    onceFlops = preludeForward.flops() + codaProgram.flops() + preludeBackward.flops();
+    onceFlops =
+        preludeForward.flops()
+            + codaProgram.flops()
+            + preludeBackward.flops()
+            + (teacher == null ? 0 : teacher.program.flops());
     frozenFlops = coreForward.flops();
     trackedFlops = coreKeep.flops() + coreBackward.flops();
   }
@@ -233,13 +238,17 @@ public final class DepthPlan {
 
   /** Every program with how often a step of this depth runs it, in the order of their first run. */
   public List<Runs> runs(Depth depth) {
-    return List.of(
-        new Runs(preludeForward, 1),
-        new Runs(coreForward, depth.frozen()),
-        new Runs(coreKeep, depth.tracked()),
-        new Runs(codaProgram, 1),
-        new Runs(coreBackward, depth.tracked()),
-        new Runs(preludeBackward, 1));
+    var all = new ArrayList<Runs>();
+    if (teacher != null) {
+      all.add(new Runs(teacher.program, 1));
+    }
+    all.add(new Runs(preludeForward, 1));
+    all.add(new Runs(coreForward, depth.frozen()));
+    all.add(new Runs(coreKeep, depth.tracked()));
+    all.add(new Runs(codaProgram, 1));
+    all.add(new Runs(coreBackward, depth.tracked()));
+    all.add(new Runs(preludeBackward, 1));
+    return all;
   }
 
   /** Floating-point operations of a step, recomputation included. */
@@ -260,7 +269,8 @@ public final class DepthPlan {
             coreForward,
             coreKeep,
             coreBackward,
-            codaProgram)
+            codaProgram,
+            teacher == null ? preludeForward : teacher.program)
         .mapToLong(Program::workspaceBytes)
         .max()
         .orElse(0);

@@ -14,6 +14,7 @@ final class DepthSlots {
   final int table;
   final int noiseKey;
   final int loss;
+  final List<Integer> teacher;
   final int injection;
   final int dInjection;
   final int dState;
@@ -32,7 +33,8 @@ final class DepthSlots {
     positions = slots.add(ids);
     table = slots.add(plan.core.positions().table().type());
     noiseKey = slots.add(TensorType.i64(2));
-    loss = slots.add(TensorType.f32(2));
+    loss = slots.add(plan.coda.output().type());
+    teacher = plan.teacher == null ? List.of() : plan.teacher.slots(slots);
     injection = slots.add(plan.state);
     dInjection = slots.add(plan.state);
     dState = slots.add(plan.state);

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
@@ -34,6 +35,18 @@ public final class DepthStep implements TrainingStep {
   private final List<Executable> tracked = new ArrayList<>();
   private final List<Executable> trackedBackward = new ArrayList<>();
   private final Executable coda;
+  private final @Nullable Executable teacher;
+
+  /** Binds a plan without a teacher. */
+  public DepthStep(
+      Device device,
+      DepthPlan plan,
+      WorkingWeights weights,
+      Region gradients,
+      Region state,
+      Region workspace) {
+    this(device, plan, weights, gradients, state, workspace, null);
+  }
 
   /**
    * Binds a plan.
@@ -43,6 +56,7 @@ public final class DepthStep implements TrainingStep {
    *     caller zeroes it
    * @param state region of at least {@code plan.stateBytes()}
    * @param workspace region of at least {@code plan.workspaceBytes()}
+   * @param teaching weights of the plan's teacher and type, or null where it has none
    */
   public DepthStep(
       Device device,
@@ -50,7 +64,8 @@ public final class DepthStep implements TrainingStep {
       WorkingWeights weights,
       Region gradients,
       Region state,
-      Region workspace) {
+      Region workspace,
+      @Nullable WorkingWeights teaching) {
     this.device = device;
     this.plan = plan;
     var slots = new DepthSlots(plan);
@@ -102,6 +117,18 @@ public final class DepthStep implements TrainingStep {
     b.put(plan.targets, targets);
     b.put(plan.coda.output(), loss);
     b.put(plan.coda.gradients().inputs().getFirst(), dState);
+    teacher =
+        plan.teacher == null
+            ? null
+            : plan.teacher.bind(
+                device,
+                Objects.requireNonNull(teaching, "weights of the teacher"),
+                tokens,
+                positions,
+                slots.teacher.stream().map(buffers::get).toList(),
+                plan.headLoss,
+                b,
+                workspace);
     coda = device.bind(plan.codaProgram, b, workspace);
   }
 
@@ -155,6 +182,9 @@ public final class DepthStep implements TrainingStep {
     for (int i = first; i < plan.tracked; i++) {
       tracked.get(i).run();
     }
+    if (teacher != null) {
+      teacher.run();
+    }
     coda.run();
     device.zero(dInjection);
     for (int i = plan.tracked; i-- > first; ) {
@@ -184,6 +214,11 @@ public final class DepthStep implements TrainingStep {
   @Override
   public long tokensCounted() {
     return (long) device.scalar(loss, 1);
+  }
+
+  @Override
+  public float divergence() {
+    return teacher == null ? 0 : device.scalar(loss, 2);
   }
 
   @Override

@@ -2,8 +2,8 @@ package rondo.nn.depth;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.DType;
-import rondo.engine.graph.LinearCrossEntropy;
 import rondo.engine.graph.Program;
 import rondo.engine.graph.Tensor;
 import rondo.engine.graph.TensorType;
@@ -21,7 +21,8 @@ public final class FixedPlan {
   final Tensor tokens;
   final Tensor targets;
   final Positions positions;
-  final Tensor loss;
+  final @Nullable TeacherPlan teacher;
+  final HeadLoss headLoss;
   final Trace.Differentiated gradients;
   final Program program;
 
@@ -50,30 +51,28 @@ public final class FixedPlan {
             trace.input("rotary table", TensorType.f32(time, config.block().headDim() / 2, 2)));
     var features = model.features(trace, tokens, positions);
     var head = config.tied() ? trace.second(model.head()) : trace.parameter(model.head());
-    int chunk = LossChunk.rows((long) batch * time, config.vocabulary(), activations);
-    loss =
-        trace
-            .graph()
-            .add(
-                new LinearCrossEntropy(
-                    features, head, targets, chunk, objective.scale(), objective.z()));
+    teacher = objective.teacher(batch, time, activations);
+    headLoss = HeadLoss.of(trace, objective, teacher, features, head, targets);
+    var loss = headLoss.loss();
     gradients = trace.differentiate(loss, null, List.of());
     var given = new ArrayList<>(List.of(tokens, targets, positions.positions(), positions.table()));
+    given.addAll(headLoss.teacher());
     given.addAll(trace.parameters());
     program =
         Program.slice("fixed step", trace.graph(), given, List.of(loss), gradients.ofParameters());
   }
 
   public long flops() {
-    return program.flops();
+    return program.flops() + (teacher == null ? 0 : teacher.program.flops());
   }
 
   public long bytes() {
-    return program.bytes();
+    return program.bytes() + (teacher == null ? 0 : teacher.program.bytes());
   }
 
   public long workspaceBytes() {
-    return program.workspaceBytes();
+    long ours = program.workspaceBytes();
+    return teacher == null ? ours : Math.max(ours, teacher.program.workspaceBytes());
   }
 
   public long stateBytes() {
@@ -86,7 +85,10 @@ public final class FixedPlan {
     slots.add(targets.type());
     slots.add(positions.positions().type());
     slots.add(positions.table().type());
-    slots.add(loss.type());
+    slots.add(headLoss.loss().type());
+    if (teacher != null) {
+      teacher.slots(slots);
+    }
     return slots;
   }
 }

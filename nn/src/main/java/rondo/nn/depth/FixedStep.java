@@ -1,6 +1,8 @@
 package rondo.nn.depth;
 
 import java.util.HashMap;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
 import rondo.engine.device.Executable;
@@ -16,8 +18,11 @@ public final class FixedStep implements TrainingStep {
   private final Buffer targets;
   private final Buffer loss;
   private final Executable step;
+  private final long flops;
 
-  /** Binds a plan; regions as in {@link DepthStep}. */
+  private final @Nullable Executable teacher;
+
+  /** Binds a plan without a teacher. */
   public FixedStep(
       Device device,
       FixedPlan plan,
@@ -25,6 +30,18 @@ public final class FixedStep implements TrainingStep {
       Region gradients,
       Region state,
       Region workspace) {
+    this(device, plan, weights, gradients, state, workspace, null);
+  }
+
+  /** Binds a plan; regions and the teacher's weights as in {@link DepthStep}. */
+  public FixedStep(
+      Device device,
+      FixedPlan plan,
+      WorkingWeights weights,
+      Region gradients,
+      Region state,
+      Region workspace,
+      @Nullable WorkingWeights teaching) {
     this.device = device;
     var buffers = plan.slots().cut(state);
     tokens = buffers.get(0);
@@ -37,7 +54,20 @@ public final class FixedStep implements TrainingStep {
     b.put(plan.targets, targets);
     b.put(plan.positions.positions(), buffers.get(2));
     b.put(plan.positions.table(), buffers.get(3));
-    b.put(plan.loss, loss);
+    b.put(plan.headLoss.loss(), loss);
+    teacher =
+        plan.teacher == null
+            ? null
+            : plan.teacher.bind(
+                device,
+                Objects.requireNonNull(teaching, "weights of the teacher"),
+                tokens,
+                buffers.get(2),
+                buffers.subList(5, 7),
+                plan.headLoss,
+                b,
+                workspace);
+    flops = plan.flops();
     step = device.bind(plan.program, b, workspace);
   }
 
@@ -56,6 +86,9 @@ public final class FixedStep implements TrainingStep {
 
   @Override
   public void run(Depth depth, long noiseKey) {
+    if (teacher != null) {
+      teacher.run();
+    }
     step.run();
   }
 
@@ -80,7 +113,12 @@ public final class FixedStep implements TrainingStep {
   }
 
   @Override
+  public float divergence() {
+    return teacher == null ? 0 : device.scalar(loss, 2);
+  }
+
+  @Override
   public long flops(Depth depth) {
-    return step.flops();
+    return flops;
   }
 }

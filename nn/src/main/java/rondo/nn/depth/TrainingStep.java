@@ -21,6 +21,11 @@ public sealed interface TrainingStep permits DepthStep, FixedStep {
   /** Mean loss of the last run over its counted tokens. */
   float loss();
 
+  /**
+   * Mean KL(teacher ‖ student) of the last run, in nats at the teacher's temperature; 0 without.
+   */
+  float divergence();
+
   /** Counted tokens of the last run. */
   long tokensCounted();
 
