@@ -20,6 +20,7 @@ import rondo.optim.Curriculum;
 import rondo.optim.Curve;
 import rondo.train.MicroBatch;
 import rondo.train.Recipe;
+import rondo.train.Teacher;
 import rondo.train.UpdatePolicy;
 
 /** Parameters, FLOPs, bytes and time floor of a run, before it starts. */
@@ -118,7 +119,7 @@ final class PlanCommand extends Work {
     var choice = written == null || written.micro() > 0 ? null : micro(written, subject, console);
     var from = written == null || choice == null ? written : written.withMicro(choice.micro());
     var counts = ParameterCounts.of(subject.config);
-    var step = step(subject, from);
+    var step = step(subject, from, console);
     var run = run(step, from, counts);
     if (flopsPerSecond != null && !(flopsPerSecond > 0)) {
       throw new IllegalArgumentException(
@@ -141,6 +142,7 @@ final class PlanCommand extends Work {
     return MicroBatch.choose(
         written,
         Model.of(subject.config),
+        Teacher.of(written, subject.config, folder -> Models.config(folder, console)),
         () -> {
           try (var device = open(console)) {
             return device.freeBytes();
@@ -219,7 +221,7 @@ final class PlanCommand extends Work {
     return new Subject(name, known.config(), known);
   }
 
-  private StepPlan step(Subject subject, @Nullable Recipe from) {
+  private StepPlan step(Subject subject, @Nullable Recipe from, Console console) {
     var config = subject.config;
     var pass =
         subject.preset == null ? new int[] {1, 1024} : PublishedRuns.pass(subject.preset.name());
@@ -252,7 +254,10 @@ final class PlanCommand extends Work {
     var optimizer = from == null ? Recipe.defaultOptimizer() : from.optimizer();
     var activations = from == null ? Precision.parse("--precision", precision) : from.activations();
     var policy = from == null ? UpdatePolicy.PLAIN : from.updates();
-    return StepPlan.of(Model.of(config), rows, time, depth, optimizer, policy, activations);
+    var distillation =
+        from == null ? null : Teacher.of(from, config, folder -> Models.config(folder, console));
+    return StepPlan.of(
+        Model.of(config), rows, time, depth, optimizer, policy, distillation, activations);
   }
 
   private static int given(@Nullable Integer option, int otherwise) {

@@ -98,6 +98,7 @@ final class PlanJson {
       var memory = one.putObject("bytes");
       memory.put("weights", step.weightBytes());
       memory.put("copies", step.copyBytes());
+      memory.put("teacher", step.teacherBytes());
       memory.put("gradients", step.gradientBytes());
       memory.put("optimizer", step.update().stateBytes());
       memory.put("state", pass.stateBytes());

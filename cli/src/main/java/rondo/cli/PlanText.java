@@ -126,6 +126,9 @@ final class PlanText {
     if (step.copyBytes() > 0) {
       memoryRow(table, "weights in bf16", keeps, keep -> step.copyBytes());
     }
+    if (step.teacherBytes() > 0) {
+      memoryRow(table, "teacher", keeps, keep -> step.teacherBytes());
+    }
     memoryRow(table, "gradients", keeps, keep -> step.gradientBytes());
     var optimizer = "optimizer (" + step.update().name() + ")";
     memoryRow(table, optimizer, keeps, keep -> step.update().stateBytes());

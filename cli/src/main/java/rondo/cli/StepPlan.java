@@ -3,6 +3,7 @@ package rondo.cli;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.graph.DType;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
@@ -11,6 +12,7 @@ import rondo.nn.RecurrentModel;
 import rondo.nn.WorkingWeights;
 import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
+import rondo.nn.depth.Distillation;
 import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.Keep;
 import rondo.nn.depth.Objective;
@@ -22,6 +24,7 @@ import rondo.train.UpdatePolicy;
  * Memory and work of a training step, traced at full size with nothing allocated.
  *
  * @param copyBytes of the bf16 copies of the weights, none in f32
+ * @param teacherBytes of a teacher's weights and their copies, none without one
  * @param gradientBytes of what is trained
  * @param keeps by what a tracked recurrence keeps; a fixed-depth model has one entry
  */
@@ -31,6 +34,7 @@ record StepPlan(
     Depth depth,
     long weightBytes,
     long copyBytes,
+    long teacherBytes,
     long gradientBytes,
     Update update,
     Map<Keep, Pass> keeps) {
@@ -71,6 +75,7 @@ record StepPlan(
     var pass = pass(keep);
     return weightBytes
         + copyBytes
+        + teacherBytes
         + gradientBytes
         + update.stateBytes
         + pass.stateBytes
@@ -88,10 +93,11 @@ record StepPlan(
       Depth depth,
       OptimizerConfig optimizer,
       UpdatePolicy policy,
+      @Nullable Distillation distillation,
       DType activations) {
     var layout = new ParameterLayout(model.parameters());
     var trained = policy.trained(model);
-    var objective = new Objective(1, 0, trained);
+    var objective = new Objective(1, 0, trained, distillation);
     var update = new UpdatePlan(layout, trained, optimizer, policy::groupOf, 1);
     var keeps = new LinkedHashMap<Keep, Pass>();
     switch (model) {
@@ -119,6 +125,7 @@ record StepPlan(
         depth,
         layout.bytes(),
         WorkingWeights.bytes(layout, activations),
+        distillation == null ? 0 : distillation.teacherBytes(activations),
         trained.bytes(),
         new Update(
             name(optimizer),

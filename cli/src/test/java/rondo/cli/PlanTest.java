@@ -251,4 +251,44 @@ class PlanTest {
             .path("micro_batch")
             .isMissingNode());
   }
+
+  @Test
+  void aTeacherCountsInMemoryAndWork(@TempDir Path folder) throws IOException {
+    var student = TinyModels.recurrent(folder.resolve("student"));
+    var teacher = TinyModels.fixed(folder.resolve("teacher"));
+    var file =
+        Files.writeString(
+            folder.resolve("distil.yaml"),
+            """
+            model: %s
+            out: %s
+            data: {train: [{path: rows.jsonl}], sequence_length: 8}
+            batch: {sequences: 6, micro: auto}
+            steps: 10
+            depth: {mean: 4, backprop: 2}
+            distill: {model: %s}
+            """
+                .formatted(student, folder.resolve("run"), teacher));
+    var json = rondo("plan", "--recipe", file, "--json").json();
+    var pass = json.path("step").path("keep_all");
+    long parameters = rondo("plan", "--model", teacher, "--json").json()
+        .path("parameters").path("total").asLong();
+    double bytes = pass.path("bytes").path("teacher").asDouble();
+    assertEquals(4.0 * parameters, bytes, 0.05 * bytes, "with room for alignment");
+    assertEquals(
+        json.path("micro_batch").path("bytes_planned").asLong(),
+        pass.path("bytes").path("total").asLong());
+    var first = pass.path("programs").path(0);
+    assertEquals("teacher", first.path("name").asString());
+    assertEquals(1, first.path("runs").asInt());
+    assertTrue(first.path("flops").asLong() > 0);
+    var text = rondo("plan", "--recipe", file).works().out();
+    assertTrue(text.lines().filter(line -> line.startsWith("teacher")).count() == 2, text);
+    var alone = rondo("plan", "--recipe", file, "--json", "--batch", 6).json();
+    assertEquals(
+        pass.path("bytes").path("total").asLong(),
+        alone.path("step").path("keep_all").path("bytes").path("total").asLong());
+    Files.writeString(file, Files.readString(file).replace("model: " + teacher, "model: " + student));
+    assertTrue(rondo("plan", "--recipe", file).wrong().contains("expected a model of fixed depth"));
+  }
 }

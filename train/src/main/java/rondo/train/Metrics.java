@@ -103,6 +103,9 @@ final class Metrics implements AutoCloseable {
     line.put("tokens", r.tokens());
     line.put("tokens_per_second", r.tokensPerSecond());
     line.put("flops", r.flops());
+    if (r.divergence() != null) {
+      finite(line, "divergence", r.divergence());
+    }
     if (r.skipped() > 0) {
       line.put("skipped", r.skipped());
     }

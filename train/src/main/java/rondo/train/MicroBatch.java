@@ -1,6 +1,7 @@
 package rondo.train;
 
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Sizes;
 import rondo.engine.graph.TensorType;
 import rondo.engine.weights.ParameterLayout;
@@ -8,6 +9,7 @@ import rondo.nn.FixedModel;
 import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
 import rondo.nn.WorkingWeights;
+import rondo.nn.depth.Distillation;
 import rondo.optim.UpdatePlan;
 
 /** Chooses the rows of a pass by the memory that a run plans, before any of it is allocated. */
@@ -34,10 +36,12 @@ public final class MicroBatch {
   /**
    * The largest divisor of a step's rows that fits.
    *
+   * @param distillation from the recipe's teacher, or null
    * @param free bytes that are free on the device, asked where the recipe has no {@code memory}
    * @throws IllegalArgumentException when not even one row does
    */
-  public static Choice choose(Recipe recipe, Model model, LongSupplier free) {
+  public static Choice choose(
+      Recipe recipe, Model model, @Nullable Distillation distillation, LongSupplier free) {
     long budget = recipe.memory() > 0 ? recipe.memory() : (long) (PART * free.getAsLong());
     var layout = new ParameterLayout(model.parameters());
     var trained = recipe.updates().trained(model);
@@ -45,7 +49,7 @@ public final class MicroBatch {
     long least = 0;
     for (int micro = recipe.sequences(); micro > 0; micro--) {
       if (recipe.sequences() % micro == 0) {
-        least = planned(recipe.withMicro(micro), model, layout, trained, update);
+        least = planned(recipe.withMicro(micro), model, layout, trained, update, distillation);
         if (least <= budget) {
           return new Choice(micro, least, budget);
         }
@@ -60,7 +64,8 @@ public final class MicroBatch {
   public static long planned(Recipe recipe, Model model) {
     var layout = new ParameterLayout(model.parameters());
     var trained = recipe.updates().trained(model);
-    return planned(recipe, model, layout, trained, StepPlans.update(recipe, layout, trained));
+    var update = StepPlans.update(recipe, layout, trained);
+    return planned(recipe, model, layout, trained, update, Teacher.of(recipe, model.config()));
   }
 
   private static long planned(
@@ -68,17 +73,19 @@ public final class MicroBatch {
       Model model,
       ParameterLayout layout,
       ParameterLayout trained,
-      UpdatePlan update) {
+      UpdatePlan update,
+      @Nullable Distillation distillation) {
     long state;
     long workspace;
+    var objective = StepPlans.objective(recipe, trained, distillation);
     switch (model) {
       case FixedModel m -> {
-        var plan = StepPlans.fixed(recipe, m, trained);
+        var plan = StepPlans.fixed(recipe, m, objective);
         state = plan.stateBytes();
         workspace = plan.workspaceBytes();
       }
       case RecurrentModel m -> {
-        var plan = StepPlans.depth(recipe, m, trained);
+        var plan = StepPlans.depth(recipe, m, objective);
         state = plan.stateBytes();
         workspace = plan.workspaceBytes();
       }
@@ -87,6 +94,7 @@ public final class MicroBatch {
     return (recipe.ema() == null ? 1 : 2) * layout.bytes() // with average
         + trained.bytes()
         + copies
+        + (distillation == null ? 0 : distillation.teacherBytes(recipe.activations()))
         + update.stateBytes()
         + state
         + Math.max(workspace, update.workspaceBytes())

@@ -29,6 +29,7 @@ import rondo.optim.Schedule;
  * @param clip global gradient norm; 0 for no clipping
  * @param activations f32 or bf16; masters, moments and gradients are f32
  * @param ema of the weights, or null
+ * @param distill what a teacher adds to the loss, or null
  * @param nonFinite what happens to a step whose loss or gradient is infinite or no number
  * @param values everything as written, flat, for comparison at a resume
  */
@@ -51,6 +52,7 @@ public record Recipe(
     DType activations,
     CheckpointPolicy checkpoint,
     @Nullable Averaging ema,
+    @Nullable Distill distill,
     NonFinite nonFinite,
     long seed,
     Map<String, String> values) {
@@ -108,6 +110,13 @@ public record Recipe(
    */
   public record Averaging(double decay, int every) {}
 
+  /**
+   * A teacher, as {@link rondo.nn.depth.Distillation} has it.
+   *
+   * @param model its folder
+   */
+  public record Distill(Path model, double weight, double temperature) {}
+
   /** What happens to a step whose loss or gradient is infinite or no number. */
   public enum NonFinite {
     /** The run ends; the state before the step is kept. */
@@ -158,6 +167,7 @@ public record Recipe(
         activations,
         checkpoint,
         ema,
+        distill,
         nonFinite,
         seed,
         values);

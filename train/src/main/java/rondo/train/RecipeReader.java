@@ -70,6 +70,7 @@ final class RecipeReader {
             activations,
             policy,
             averaging(root.section("ema"), root.has("ema")),
+            root.has("distill") ? distill(root.section("distill"), models) : null,
             nonFinite,
             root.whole("seed", 74),
             RecipeYaml.flat(values));
@@ -113,6 +114,14 @@ final class RecipeReader {
     int every = s.count("every", 1);
     s.end();
     return wanted ? new Recipe.Averaging(decay, every) : null;
+  }
+
+  private static Recipe.Distill distill(Section s, UnaryOperator<Path> models) {
+    var model = models.apply(Path.of(s.text("model")));
+    double weight = s.fraction("weight", 0.5);
+    double temperature = s.positive("temperature", 1);
+    s.end();
+    return new Recipe.Distill(model, weight, temperature);
   }
 
   private static Chat chat(Section s) {

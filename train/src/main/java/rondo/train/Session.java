@@ -73,6 +73,7 @@ final class Session implements AutoCloseable {
     }
     try {
       var config = config(recipe);
+      var distillation = Teacher.of(recipe, config);
       var folder = tokenizerFolder(recipe);
       tokenizer = folder == null ? Optional.empty() : Optional.of(Tokenizers.load(folder));
       companions = tokenizer.map(Tokenizers::files).orElseGet(() -> companions(recipe));
@@ -88,24 +89,26 @@ final class Session implements AutoCloseable {
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
       average = average(weights);
+      var teaching = teaching(recipe);
       trained = recipe.updates().trained(weights.model());
       gradients = allocate("gradients", trained.bytes());
       var update = StepPlans.update(recipe, weights.layout(), trained);
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
       Region workspace;
+      var objective = StepPlans.objective(recipe, trained, distillation);
       switch (weights.model()) {
         case FixedModel m -> {
-          var plan = StepPlans.fixed(recipe, m, trained);
+          var plan = StepPlans.fixed(recipe, m, objective);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
-          step = new FixedStep(device, plan, working, gradients, state, workspace);
+          step = new FixedStep(device, plan, working, gradients, state, workspace, teaching);
         }
         case RecurrentModel m -> {
-          var plan = StepPlans.depth(recipe, m, trained);
+          var plan = StepPlans.depth(recipe, m, objective);
           var state = allocate("state", plan.stateBytes());
           workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
-          step = new DepthStep(device, plan, working, gradients, state, workspace);
+          step = new DepthStep(device, plan, working, gradients, state, workspace, teaching);
         }
       }
       optimizer =
@@ -122,6 +125,19 @@ final class Session implements AutoCloseable {
       return null;
     }
     var made = new AveragedWeights(of, averaging);
+    owned.add(made::close);
+    return made;
+  }
+
+  /** The teacher's weights as a pass reads them; null without one. */
+  private @Nullable WorkingWeights teaching(Recipe from) {
+    var distill = from.distill();
+    if (distill == null) {
+      return null;
+    }
+    var read = WeightFiles.load(Checkpoints.resolve(distill.model()), device);
+    owned.add(read::close);
+    var made = new WorkingWeights(read, from.activations());
     owned.add(made::close);
     return made;
   }

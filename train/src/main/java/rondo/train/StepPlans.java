@@ -1,9 +1,11 @@
 package rondo.train;
 
+import org.jspecify.annotations.Nullable;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
 import rondo.nn.RecurrentModel;
 import rondo.nn.depth.DepthPlan;
+import rondo.nn.depth.Distillation;
 import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.Objective;
 import rondo.optim.UpdatePlan;
@@ -21,16 +23,12 @@ final class StepPlans {
         all, trained, recipe.optimizer(), recipe.updates()::groupOf, recipe.clip());
   }
 
-  static FixedPlan fixed(Recipe recipe, FixedModel model, ParameterLayout trained) {
+  static FixedPlan fixed(Recipe recipe, FixedModel model, Objective objective) {
     return new FixedPlan(
-        model,
-        recipe.micro(),
-        recipe.data().sequenceLength(),
-        objective(recipe, trained),
-        recipe.activations());
+        model, recipe.micro(), recipe.data().sequenceLength(), objective, recipe.activations());
   }
 
-  static DepthPlan depth(Recipe recipe, RecurrentModel model, ParameterLayout trained) {
+  static DepthPlan depth(Recipe recipe, RecurrentModel model, Objective objective) {
     var depth = recipe.depth();
     int tracked = depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
     return new DepthPlan(
@@ -40,11 +38,12 @@ final class StepPlans {
         tracked,
         depth.keep(),
         depth.randomState(),
-        objective(recipe, trained),
+        objective,
         recipe.activations());
   }
 
-  private static Objective objective(Recipe recipe, ParameterLayout trained) {
-    return new Objective(1f / recipe.accumulation(), (float) recipe.z(), trained);
+  static Objective objective(
+      Recipe recipe, ParameterLayout trained, @Nullable Distillation distillation) {
+    return new Objective(1f / recipe.accumulation(), (float) recipe.z(), trained, distillation);
   }
 }

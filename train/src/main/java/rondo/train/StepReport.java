@@ -1,5 +1,7 @@
 package rondo.train;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What one optimiser step did.
  *
@@ -13,6 +15,8 @@ package rondo.train;
  * @param tokensPerSecond of this step
  * @param flops spent so far in the run, recomputation and optimiser included
  * @param skipped steps so far whose update was left out
+ * @param divergence of the student from its teacher in nats, mean over micro-batches; null without
+ *     a teacher
  */
 public record StepReport(
     long step,
@@ -26,4 +30,5 @@ public record StepReport(
     long tokens,
     double tokensPerSecond,
     double flops,
-    long skipped) {}
+    long skipped,
+    @Nullable Double divergence) {}

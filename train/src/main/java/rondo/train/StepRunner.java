@@ -53,6 +53,7 @@ final class StepRunner {
     var step = session.step;
     gradients.forEach(device::zero);
     double loss = 0;
+    double divergence = 0;
     long frozen = 0;
     long tracked = 0;
     long counted = 0;
@@ -69,6 +70,7 @@ final class StepRunner {
       device.write(step.targets(), targets);
       step.run(depth, noiseKey(micro));
       loss += step.loss() / accumulation;
+      divergence += step.divergence() / accumulation;
       counted += step.tokensCounted();
       frozen += depth.frozen();
       tracked += depth.tracked();
@@ -113,7 +115,8 @@ final class StepRunner {
             after.tokens(),
             counted / seconds,
             after.flops(),
-            after.skipped());
+            after.skipped(),
+            recipe.distill() == null ? null : divergence);
     return new Taken(after, report);
   }
 

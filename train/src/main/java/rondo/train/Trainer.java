@@ -79,7 +79,8 @@ public final class Trainer implements AutoCloseable {
       return written.withMicro(before);
     }
     var model = Model.of(Session.config(written));
-    var choice = MicroBatch.choose(written, model, device::freeBytes);
+    var teacher = Teacher.of(written, model.config());
+    var choice = MicroBatch.choose(written, model, teacher, device::freeBytes);
     listener.note(choice.toString());
     return written.withMicro(choice.micro());
   }
@@ -286,6 +287,9 @@ public final class Trainer implements AutoCloseable {
     values.put("lr", r.lr());
     values.put("mean_recurrence", (double) r.meanRecurrence());
     values.put("tokens_per_second", r.tokensPerSecond());
+    if (r.divergence() != null) {
+      values.put("divergence", r.divergence());
+    }
     if (r.skipped() > 0) {
       values.put("skipped", (double) r.skipped());
     }

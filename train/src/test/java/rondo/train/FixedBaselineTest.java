@@ -20,15 +20,6 @@ import tools.jackson.databind.ObjectMapper;
 
 /** A recipe that was written for a recurrent model, run with a fixed-depth one. */
 class FixedBaselineTest {
-  private static final String CONFIG =
-      """
-      {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 24,
-       "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "intermediate_size": 40,
-       "num_hidden_layers": 3, "vocab_size": 23, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-       "tie_word_embeddings": false, "max_position_embeddings": 16, "hidden_act": "silu",
-       "torch_dtype": "float32"}
-      """;
-
   @TempDir Path folder;
 
   private static Listener listening(List<String> notes, long killed) {
@@ -64,7 +55,7 @@ class FixedBaselineTest {
     var whole = new TinyRun(folder.resolve("whole"));
     var run = new TinyRun(folder.resolve("run"));
     for (var fixed : List.of(whole, run)) {
-      Files.writeString(fixed.folder.resolve("shape/config.json"), CONFIG);
+      Files.writeString(fixed.folder.resolve("shape/config.json"), TinyRun.FIXED);
     }
     try (var device = Devices.open("auto", 1)) {
       assertEquals(TinyRun.STEPS, recurrent.run(device, options, Listener.none()).size());

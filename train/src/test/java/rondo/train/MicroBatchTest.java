@@ -45,15 +45,16 @@ class MicroBatchTest {
       before = planned;
       var exact = recipe(new TinyRun(folder), "memory=" + planned + " B");
       assertEquals(
-          new MicroBatch.Choice(micro, planned, planned), MicroBatch.choose(exact, model, () -> 0));
+          new MicroBatch.Choice(micro, planned, planned),
+          MicroBatch.choose(exact, model, null, () -> 0));
       assertEquals(
-          micro, MicroBatch.choose(recipe, model, () -> (long) (planned / 0.9) + 2).micro());
+          micro, MicroBatch.choose(recipe, model, null, () -> (long) (planned / 0.9) + 2).micro());
     }
     long one = MicroBatch.planned(recipe.withMicro(1), model);
     var small = recipe(new TinyRun(folder), "memory=" + (one - 1) + " B");
     var e =
         assertThrows(
-            IllegalArgumentException.class, () -> MicroBatch.choose(small, model, () -> 0));
+            IllegalArgumentException.class, () -> MicroBatch.choose(small, model, null, () -> 0));
     assertTrue(
         String.valueOf(e.getMessage()).startsWith("recipe: batch.micro: auto: one row needs "),
         String.valueOf(e.getMessage()));
@@ -88,10 +89,18 @@ class MicroBatchTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"optimizer.name=muon", "optimizer={name: adamw}", "ema={}", "depth.keep=state"})
+      strings = {
+        "optimizer.name=muon",
+        "optimizer={name: adamw}",
+        "ema={}",
+        "depth.keep=state",
+        "distill.model=TEACHER"
+      })
   void aRunTakesWhatIsPlanned(String option) throws IOException {
     var run = new TinyRun(folder);
-    var options = List.of("batch={sequences: 6, micro: 3}", "steps=1", option);
+    var teacher = String.valueOf(TinyRun.teacher(folder.resolve("teacher")));
+    var given = option.replace("TEACHER", teacher);
+    var options = List.of("batch={sequences: 6, micro: 3}", "steps=1", given);
     var recipe = Recipe.read(run.recipe, options);
     long planned = MicroBatch.planned(recipe, Model.of(Session.config(recipe)));
     var taken = new ArrayList<Double>();

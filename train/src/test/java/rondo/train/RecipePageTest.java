@@ -42,6 +42,7 @@ class RecipePageTest {
             model: m
             out: o
             data: {train: [{path: p}], validation: {path: p}, sequence_length: 8}
+            distill: {model: b}
             batch: {sequences: 4}
             steps: 10
             """);

@@ -5,8 +5,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import rondo.engine.device.Device;
+import rondo.nn.Initializer;
+import rondo.nn.Model;
+import rondo.nn.WeightFiles;
+import rondo.nn.Weights;
+import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.SafetensorsFile;
 
 /** A run of a few steps on a tiny random model, as files. */
@@ -37,6 +43,19 @@ final class TinyRun {
       text.append("{\"input_ids\": ").append(row).append("}\n");
     }
     return text.toString();
+  }
+
+  /** A fixed-depth model at random, with the vocabulary of these runs, written as a folder. */
+  static Path teacher(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    Files.writeString(folder.resolve("config.json"), FIXED);
+    var config = ConfigReader.read(folder.resolve("config.json"), Set.of());
+    try (var device = Device.plain();
+        var weights = Weights.allocate(Model.of(config), device)) {
+      Initializer.fill(weights, device, 3);
+      WeightFiles.save(weights, folder, WeightFiles.Precision.F32);
+    }
+    return folder;
   }
 
   Path out() {
@@ -86,6 +105,16 @@ final class TinyRun {
       return file.tensors().values().stream().map(t -> t.readFloats()).toList();
     }
   }
+
+  /** A model of fixed depth with the same vocabulary. */
+  static final String FIXED =
+      """
+      {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 24,
+       "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "intermediate_size": 40,
+       "num_hidden_layers": 3, "vocab_size": 23, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+       "tie_word_embeddings": false, "max_position_embeddings": 16, "hidden_act": "silu",
+       "torch_dtype": "float32"}
+      """;
 
   private static final String CONFIG =
       """
