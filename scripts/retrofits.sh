@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Retrofits of small real models, compared: the base's loss, the untrained retrofit, retrofits healed with a linear, a 1-sqrt
-# and no curriculum and with AdamW in Muon's place, and the fixed-depth base trained on for equal FLOPs, each over r = 1 to 32.
+# and no curriculum, with AdamW in Muon's place, and beside the base as a teacher, and the fixed-depth base trained on for
+# equal FLOPs, each over r = 1 to 32.
 #
 #   scripts/retrofits.sh [small|large|all] [--model DIR] [--texts DIR] [--out DIR]
 #
@@ -55,6 +56,7 @@ compare() { # folder, base, its layers as prelude core coda, steps
     train heal "$fresh" "$here/linear" "$steps" depth.curriculum.curve=linear
     train heal "$fresh" "$here/none" "$steps" depth.curriculum.curve=none
     train heal "$fresh" "$here/adamw" "$steps" 'optimizer={name: adamw, lr: 0.002, eps: 1e-8, weight_decay: 0.01}'
+    train heal "$fresh" "$here/distilled" "$steps" "distill={model: '$base', weight: 0.5, temperature: 1}"
     flops=$(flops "$here/1-sqrt")
     train heal "$base" "$here/probe" 2 # the fewest that warmup and decay fit into
     two=$(flops "$here/probe")
@@ -64,13 +66,15 @@ compare() { # folder, base, its layers as prelude core coda, steps
     train heal "$base" "$here/continued" "$more" optimizer.lr=0.001 optimizer.adamw.lr=0.0002
     local measured=(--data "$texts/valid_sample_794k.txt" --sequence-length 256 --rows 256 --batch 16 --recurrences 1,2,4,8,16,32)
     local models=(--model "base=$base" --model "base, trained on=$here/continued" --model "healed, 1-sqrt=$here/1-sqrt"
-        --model "healed, linear=$here/linear" --model "healed, no curriculum=$here/none" --model "healed, AdamW=$here/adamw")
+        --model "healed, linear=$here/linear" --model "healed, no curriculum=$here/none" --model "healed, AdamW=$here/adamw"
+        --model "healed, distilled=$here/distilled")
     ./rondo loss "${measured[@]}" "${models[@]}" --model "retrofit, untrained=$fresh" >"$here/table.txt"
     ./rondo loss "${measured[@]}" "${models[@]}" --plot "$here/loss.png" >/dev/null # without the one far above the others
     cat "$here/table.txt"
     ./rondo plot "1-sqrt=$here/1-sqrt" "linear=$here/linear" "no curriculum=$here/none" "AdamW=$here/adamw" \
+        "distilled=$here/distilled" \
         --out "$here/runs.png" >&2
-    for run in 1-sqrt linear none adamw continued; do
+    for run in 1-sqrt linear none adamw distilled continued; do
         echo "FLOPs of $run: $(flops "$here/$run")"
     done
 }

@@ -271,8 +271,12 @@ class PlanTest {
                 .formatted(student, folder.resolve("run"), teacher));
     var json = rondo("plan", "--recipe", file, "--json").json();
     var pass = json.path("step").path("keep_all");
-    long parameters = rondo("plan", "--model", teacher, "--json").json()
-        .path("parameters").path("total").asLong();
+    long parameters =
+        rondo("plan", "--model", teacher, "--json")
+            .json()
+            .path("parameters")
+            .path("total")
+            .asLong();
     double bytes = pass.path("bytes").path("teacher").asDouble();
     assertEquals(4.0 * parameters, bytes, 0.05 * bytes, "with room for alignment");
     assertEquals(
@@ -288,7 +292,8 @@ class PlanTest {
     assertEquals(
         pass.path("bytes").path("total").asLong(),
         alone.path("step").path("keep_all").path("bytes").path("total").asLong());
-    Files.writeString(file, Files.readString(file).replace("model: " + teacher, "model: " + student));
+    Files.writeString(
+        file, Files.readString(file).replace("model: " + teacher, "model: " + student));
     assertTrue(rondo("plan", "--recipe", file).wrong().contains("expected a model of fixed depth"));
   }
 }

@@ -3,7 +3,6 @@ package rondo.nn;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -27,10 +26,13 @@ class DistillationStepTest {
 
   /** A student's step beside a teacher with memory of its own. */
   private static final class Bound implements AutoCloseable {
-    private final List<AutoCloseable> owned;
     final Device device;
     final Weights student;
+    final WorkingWeights working;
+    final WorkingWeights teaching;
     final Region gradients;
+    final Region state;
+    final Region workspace;
     final DepthStep step;
     private final float[] start;
 
@@ -57,12 +59,11 @@ class DistillationStepTest {
               false,
               new Objective(1, 0, layout, distillation),
               type);
-      var working = new WorkingWeights(student, type);
-      var teaching = new WorkingWeights(teacher, type);
+      working = new WorkingWeights(student, type);
+      teaching = new WorkingWeights(teacher, type);
       gradients = device.allocate("gradients", layout.bytes());
-      var state = device.allocate("state", plan.stateBytes());
-      var workspace = device.allocate("workspace", plan.workspaceBytes());
-      owned = List.of(working, teaching, gradients, state, workspace);
+      state = device.allocate("state", plan.stateBytes());
+      workspace = device.allocate("workspace", plan.workspaceBytes());
       step = new DepthStep(device, plan, working, gradients, state, workspace, teaching);
       device.write(step.tokens(), ids.readInts());
       device.write(step.targets(), golden.require("targets").readInts());
@@ -80,10 +81,12 @@ class DistillationStepTest {
     }
 
     @Override
-    public void close() throws Exception {
-      for (var each : owned) {
-        each.close();
-      }
+    public void close() {
+      working.close();
+      teaching.close();
+      gradients.close();
+      state.close();
+      workspace.close();
     }
   }
 
@@ -96,7 +99,7 @@ class DistillationStepTest {
     "olmo2,cpu,F32",
     "olmo2,emulated,F32"
   })
-  void lossAndDivergenceAreThoseOfTheLogits(String family, String on, DType type) throws Exception {
+  void lossAndDivergenceAreThoseOfTheLogits(String family, String on, DType type) {
     var folder = Golden.folder(family + "-retrofit");
     float temperature = 2;
     try (var device = Golden.device(on);
@@ -149,7 +152,7 @@ class DistillationStepTest {
 
   @ParameterizedTest(name = "on {0}")
   @ValueSource(strings = {"plain", "cpu", "emulated"})
-  void gradientsAreThoseOfTheMixture(String on) throws Exception {
+  void gradientsAreThoseOfTheMixture(String on) {
     var folder = Golden.folder("llama-retrofit");
     try (var device = Golden.device(on);
         var golden = SafetensorsFile.open(folder.resolve("expected.safetensors"));

@@ -98,8 +98,7 @@ class TeacherTest {
       assertThrows(IllegalStateException.class, () -> killed.run(device, options, killedAt(7)));
       var other = List.of("distill={model: " + teacher + ", temperature: 3}");
       var e =
-          assertThrows(
-              CheckpointException.class, () -> killed.run(device, other, Listener.none()));
+          assertThrows(CheckpointException.class, () -> killed.run(device, other, Listener.none()));
       assertTrue(
           String.valueOf(e.getMessage()).contains("distill.temperature"),
           String.valueOf(e.getMessage()));
