@@ -93,7 +93,8 @@ void test_bf16_attention(rondo_stream *s)
         equal("without lse", other.at, out.at, m * 2);
         call(rondo_attention_grad(s, RONDO_BF16, qkv.at, out.at, lse, dout.at, q.batch, q.time, q.heads, q.kv_heads, d, scale, scratch,
             dqkv.at));
-        near("dqkv", dqkv.at, grad, n, 3e-2);
+        /* P, dS and out are rounded: with no other error the largest of an array lies between 0.012 and 0.031 (60 draws of 130 x 128). */
+        near("dqkv", dqkv.at, grad, n, 4.5e-2);
         call(rondo_attention_grad(s, RONDO_BF16, qkv.at, out.at, lse, dout.at, q.batch, q.time, q.heads, q.kv_heads, d, scale, scratch,
             again.at));
         equal("gradient again", again.at, dqkv.at, n * 2);
