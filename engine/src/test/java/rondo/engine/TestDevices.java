@@ -11,8 +11,13 @@ public final class TestDevices {
 
   /** The device of that name on two threads; the test is skipped where it is not usable. */
   public static Device open(String name) {
+    return openExactly(named(name));
+  }
+
+  /** As {@link #open}, the emulator itself where that is asked for. */
+  public static Device openExactly(String name) {
     try {
-      return Devices.open(named(name), 2);
+      return Devices.open(name, 2);
     } catch (IllegalStateException e) {
       return abort(e.getMessage());
     }
