@@ -30,7 +30,11 @@ final class StepPlans {
 
   static DepthPlan depth(Recipe recipe, RecurrentModel model, Objective objective) {
     var depth = recipe.depth();
-    int tracked = depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
+    var backprop = depth.backprop();
+    int tracked =
+        depth
+            .sampler()
+            .mostTracked(depth.curriculum().peak(), backprop.least(), backprop.peak());
     return new DepthPlan(
         model,
         recipe.micro(),
