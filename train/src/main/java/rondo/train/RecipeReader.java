@@ -120,6 +120,9 @@ final class RecipeReader {
     var model = models.apply(Path.of(s.text("model")));
     double weight = s.fraction("weight", 0.5);
     double temperature = s.positive("temperature", 1);
+    if (temperature < 1e-3 || temperature > 1e3) {
+      throw s.wrong("temperature", temperature, "a number from 0.001 to 1000");
+    }
     s.end();
     return new Recipe.Distill(model, weight, temperature);
   }
