@@ -145,7 +145,6 @@ int32_t rondo_matmul(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64
             "rondo_matmul: out is c with another layout, expected c_ld = out_ld and c_step = out_step");
     }
     REQUIRE(!symmetric || m == n, "rondo_matmul: symmetric with m = %lld and n = %lld, expected them equal", (long long) m, (long long) n);
-    if (out_type == RONDO_BF16) AT_MOST(matmul, k, RONDO_MOST_BF16_DEPTH);
     return rondo_device->matmul(s, batch, m, n, k, alpha, a, a_type, transpose_a, a_ld, a_step, b, b_type, transpose_b, b_ld, b_step,
         beta, beta != 0 ? c : 0, c_ld, c_step, out, out_type, out_ld, out_step, symmetric);
 }
@@ -417,7 +416,7 @@ int32_t rondo_linear_distillation(rondo_stream *s, int32_t type, const void *x, 
     EXTENT(linear_distillation, teacher_width, 1);
     EXTENT(linear_distillation, vocab, 1);
     REQUIRE(z >= 0, "rondo_linear_distillation: z is %g, expected at least 0", z);
-    REQUIRE(temperature > 0, "rondo_linear_distillation: temperature is %g, expected more than 0", temperature);
+    REQUIRE(temperature >= 1e-3f && temperature <= 1e3f, "rondo_linear_distillation: temperature is %g, expected 0.001 to 1000", temperature);
     REQUIRE(weight >= 0 && weight <= 1, "rondo_linear_distillation: weight is %g, expected 0 to 1", weight);
     NEED(linear_distillation, loss);
     if (rows > 0) {

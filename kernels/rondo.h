@@ -128,7 +128,7 @@ RONDO_API int32_t rondo_gated_silu_grad(rondo_stream *s, int32_t type, const voi
  * *_ld: elements between rows; *_step: elements between batch entries. beta = 0 reads nothing of c (which may be null).
  * c and out share out_type; out may be c (then c_ld = out_ld and c_step = out_step). Accumulation is f32 for every type.
  * symmetric: the caller promises that the result is symmetric (m = n); the library may compute one triangle and mirror it.
- * With a bf16 result k is at most 65536.
+ * With a bf16 result k is at most 65536 on a CPU.
  */
 RONDO_API int32_t rondo_matmul(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t k, float alpha, const void *a,
     int32_t a_type, int32_t transpose_a, int64_t a_ld, int64_t a_step, const void *b, int32_t b_type, int32_t transpose_b,
@@ -255,7 +255,7 @@ RONDO_API int32_t rondo_linear_cross_entropy(rondo_stream *s, int32_t type, cons
  * gradient is of grad_scale * ((1 - weight) * mean cross-entropy + weight * temperature^2 * mean KL(p || q) + z * mean of
  * logsumexp^2), p and q the softmax of the teacher's and of x's logits over temperature (Hinton et al., arXiv 1503.02531), all means
  * over counted rows. loss [3]: the mean cross-entropy, the number of counted rows, the mean KL(p || q). scratch
- * [2, chunk_rows, vocab] f32. temperature > 0, weight in 0..1. Nothing is differentiated with respect to the teacher.
+ * [2, chunk_rows, vocab] f32. temperature in 0.001..1000, weight in 0..1. Nothing is differentiated with respect to the teacher.
  */
 RONDO_API int32_t rondo_linear_distillation(rondo_stream *s, int32_t type, const void *x, const void *head, const void *teacher,
     const void *teacher_head, const int32_t *targets, int64_t rows, int64_t width, int64_t teacher_width, int64_t vocab,

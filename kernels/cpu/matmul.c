@@ -83,6 +83,7 @@ int32_t K(matmul)(rondo_stream *s, int64_t batch, int64_t m, int64_t n, int64_t 
     int64_t b_step, float beta, const void *c, int64_t c_ld, int64_t c_step, void *out, int32_t out_type, int64_t out_ld,
     int64_t out_step, int32_t symmetric)
 {
+    if (out_type == RONDO_BF16) AT_MOST(matmul, k, RONDO_MOST_BF16_DEPTH);
     struct batch job = {.first = {.m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .c = c, .c_ld = c_ld,
                             .out = out, .out_ld = out_ld, .out_type = out_type, .lower = symmetric != 0},
         .a_step = a_step, .b_step = b_step, .c_step = c_step, .out_step = out_step};

@@ -46,7 +46,7 @@ template <class T>
 int32_t logits_of(rondo_stream *s, const T *x, const T *head, int64_t rows, int64_t width, int64_t vocab, float *logits)
 {
     constexpr int32_t type = sizeof(T) == sizeof(float) ? RONDO_F32 : RONDO_BF16;
-    return rondo_matmul(s, 1, rows, vocab, width, 1, x, type, 0, width, 0, head, type, 1, width, 0, 0, nullptr, 0, 0, logits, RONDO_F32, vocab,
+    return device_matmul(s, 1, rows, vocab, width, 1, x, type, 0, width, 0, head, type, 1, width, 0, 0, nullptr, 0, 0, logits, RONDO_F32, vocab,
         0, 0);
 }
 
@@ -59,10 +59,10 @@ int32_t logits_grad(rondo_stream *s, const float *dlogits, const T *x, const T *
     int64_t ld = vocab * (int64_t) (sizeof(float) / sizeof(T));
     int32_t code = RONDO_OK;
     if (dx)
-        code = rondo_matmul(s, 1, rows, width, vocab, 1, dlogits, type, 0, ld, 0, head, type, 0, width, 0, 0, nullptr, 0, 0, dx, type, width, 0,
+        code = device_matmul(s, 1, rows, width, vocab, 1, dlogits, type, 0, ld, 0, head, type, 0, width, 0, 0, nullptr, 0, 0, dx, type, width, 0,
             0);
     if (code == RONDO_OK && dhead)
-        code = rondo_matmul(s, 1, vocab, width, rows, 1, dlogits, type, 1, ld, 0, x, type, 0, width, 0, 1, dhead, width, 0, dhead, RONDO_F32,
+        code = device_matmul(s, 1, vocab, width, rows, 1, dlogits, type, 1, ld, 0, x, type, 0, width, 0, 1, dhead, width, 0, dhead, RONDO_F32,
             width, 0, 0);
     return code;
 }

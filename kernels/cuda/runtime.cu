@@ -10,7 +10,18 @@
 #include <cstdlib>
 #include <cstring>
 
-#define RONDO_ENTRY(name) device_##name,
+/* An operation with its stream's device current, whichever the calling thread used last. */
+template <auto operation> struct On;
+template <class... A, int32_t (*operation)(rondo_stream *, A...)> struct On<operation> {
+    static int32_t call(rondo_stream *s, A... arguments)
+    {
+        cudaError_t error = cudaSetDevice(s->device);
+        if (error == cudaSuccess) return operation(s, arguments...);
+        return rondo_fail(RONDO_DEVICE_ERROR, "device %d: %s", s->device, cudaGetErrorString(error));
+    }
+};
+
+#define RONDO_ENTRY(name) On<device_##name>::call,
 static const struct rondo_kernels kernels = {"cuda", 1, RONDO_OPERATIONS(RONDO_ENTRY)};
 #undef RONDO_ENTRY
 const struct rondo_kernels *rondo_device = &kernels;
@@ -195,6 +206,7 @@ int32_t rondo_memory(rondo_stream *s, int64_t *unused, int64_t *total)
 int32_t rondo_timer_begin(rondo_stream *s)
 {
     NEED(timer_begin, s);
+    TRY("rondo_timer_begin", cudaSetDevice(s->device));
     TRY("rondo_timer_begin", cudaEventRecord(s->began, s->stream));
     return RONDO_OK;
 }
@@ -204,6 +216,7 @@ int32_t rondo_timer_end(rondo_stream *s, double *seconds)
     NEED(timer_end, s);
     NEED(timer_end, seconds);
     float milliseconds = 0;
+    TRY("rondo_timer_end", cudaSetDevice(s->device));
     TRY("rondo_timer_end", cudaEventRecord(s->ended, s->stream));
     TRY("rondo_timer_end", cudaEventSynchronize(s->ended));
     TRY("rondo_timer_end", cudaEventElapsedTime(&milliseconds, s->began, s->ended));
@@ -218,6 +231,7 @@ int32_t rondo_copy(rondo_stream *s, const void *from, void *to, int64_t bytes)
     if (bytes == 0) return RONDO_OK;
     NEED(copy, from);
     NEED(copy, to);
+    TRY("rondo_copy", cudaSetDevice(s->device));
     TRY("rondo_copy", cudaMemcpyAsync(to, from, (size_t) bytes, cudaMemcpyDefault, s->stream));
     return RONDO_OK;
 }
@@ -228,6 +242,7 @@ int32_t rondo_zero(rondo_stream *s, void *memory, int64_t bytes)
     EXTENT(zero, bytes, 0);
     if (bytes == 0) return RONDO_OK;
     NEED(zero, memory);
+    TRY("rondo_zero", cudaSetDevice(s->device));
     TRY("rondo_zero", cudaMemsetAsync(memory, 0, (size_t) bytes, s->stream));
     return RONDO_OK;
 }
@@ -240,6 +255,7 @@ struct rondo_graph {
 int32_t rondo_capture_begin(rondo_stream *s)
 {
     NEED(capture_begin, s);
+    TRY("rondo_capture_begin", cudaSetDevice(s->device));
     TRY("rondo_capture_begin", cudaStreamBeginCapture(s->stream, cudaStreamCaptureModeThreadLocal));
     return RONDO_OK;
 }
@@ -248,6 +264,7 @@ int32_t rondo_capture_end(rondo_stream *s, rondo_graph **graph)
 {
     NEED(capture_end, s);
     NEED(capture_end, graph);
+    TRY("rondo_capture_end", cudaSetDevice(s->device));
     rondo_graph *g = new rondo_graph();
     cudaError_t error = cudaStreamEndCapture(s->stream, &g->graph);
     if (error == cudaSuccess) error = cudaGraphInstantiate(&g->executable, g->graph, 0);
@@ -264,6 +281,7 @@ int32_t rondo_graph_launch(rondo_stream *s, rondo_graph *graph)
 {
     NEED(graph_launch, s);
     NEED(graph_launch, graph);
+    TRY("rondo_graph_launch", cudaSetDevice(s->device));
     TRY("rondo_graph_launch", cudaGraphLaunch(graph->executable, s->stream));
     return RONDO_OK;
 }

@@ -175,7 +175,8 @@ void test_bf16_rotary(rondo_stream *s)
 
 void test_bf16_loss(rondo_stream *s)
 {
-    const int64_t shapes[][4] = {{5, 8, 12, 2}, {33, 24, 100, 16}, {40, 7, 1030, 64}};
+    /* The last two: several passes over a row by vectors, and a vocabulary deeper than a CPU's products of bf16. */
+    const int64_t shapes[][4] = {{5, 8, 12, 2}, {33, 24, 100, 16}, {40, 7, 1030, 64}, {4, 8, 2056, 2}, {2, 8, 65544, 2}};
     if (!supported(s)) return;
     for (int i = 0; i < 2 * COUNT(shapes); i++) {
         int64_t rows = shapes[i / 2][0], width = shapes[i / 2][1], vocab = shapes[i / 2][2], chunk = shapes[i / 2][3];

@@ -324,7 +324,7 @@ void test_errors(rondo_stream *s)
     refused("target", settled(s, rondo_linear_distillation(s, RONDO_F32, x, x, x, x, tokens, 2, 2, 2, 4, 1, 1, 0, 1, 1, scratch, out, 0, 0, 0)),
         RONDO_INVALID, "rondo_linear_distillation: targets[1] is 9");
     refused("temperature", rondo_linear_distillation(s, RONDO_F32, x, x, x, x, tokens, 2, 2, 2, 4, 1, 1, 0, 0, 1, x, x, 0, 0, 0), RONDO_INVALID,
-        "temperature is 0, expected more than 0");
+        "temperature is 0, expected 0.001 to 1000");
     refused("weight", rondo_linear_distillation(s, RONDO_F32, x, x, x, x, tokens, 2, 2, 2, 4, 1, 1, 0, 1, 2, x, x, 0, 0, 0), RONDO_INVALID,
         "weight is 2, expected 0 to 1");
     refused("teacher", rondo_linear_distillation(s, RONDO_F32, x, x, 0, x, tokens, 2, 2, 2, 4, 1, 1, 0, 1, 1, x, x, 0, 0, 0), RONDO_INVALID,

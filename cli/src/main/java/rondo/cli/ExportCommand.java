@@ -14,9 +14,12 @@ import picocli.CommandLine.Parameters;
 import rondo.nn.Export;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.AtomicFiles;
+import rondo.nn.checkpoint.BaseConfig;
+import rondo.nn.checkpoint.BlockKind;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ConfigWriter;
 import rondo.nn.checkpoint.GenerationConfig;
+import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.Shards;
 import rondo.nn.checkpoint.TensorToWrite;
 
@@ -31,7 +34,8 @@ import rondo.nn.checkpoint.TensorToWrite;
           + " names, config.json with the published keys and the model's own special tokens, and"
           + " the tokenizer. transformers loads a recurrent model with trust_remote_code where"
           + " raven_config_minimal.py and raven_modeling_minimal.py, of the model's kind, lie"
-          + " beside (--code copies them there)."
+          + " beside (--code copies them there). scripts/check-export.py compares its logits with"
+          + " Rondo's."
     },
     footer = {
       "",
@@ -70,6 +74,13 @@ final class ExportCommand extends Work {
   private String most = "5GB";
 
   @Option(
+      names = "--untie",
+      description =
+          "Give a model of fixed depth whose head is its embedding a head of its own, with the same"
+              + " values: trained further, both move apart.")
+  private boolean untie;
+
+  @Option(
       names = "--code",
       paramLabel = "DIR",
       description = "Folder with the two Python files of the published code, to be copied.")
@@ -83,7 +94,8 @@ final class ExportCommand extends Work {
     Output.requireFresh("--out", out);
     try (var files = CheckpointFolder.open(folder)) {
       var precision = precision(files);
-      var tensors = Export.tensors(files, precision);
+      var config = config(files.config());
+      var tensors = Export.tensors(files, precision, untie);
       var unused = files.unusedNote();
       if (unused != null) {
         console.note(folder + ": " + unused);
@@ -98,9 +110,26 @@ final class ExportCommand extends Work {
       }
       // Last: a folder without it is no model, so a half-written one is none.
       ConfigWriter.write(
-          out.resolve(CheckpointFolder.CONFIG), files.config().withDtype(precision.dtype()));
+          out.resolve(CheckpointFolder.CONFIG), config.withDtype(precision.dtype()));
       report(console, folder, tensors, precision, written, kept);
+      if (precision == WeightFiles.Precision.BF16
+          && files.config().block().kind() == BlockKind.HUGINN) {
+        console.note(
+            "transformers takes torch_dtype=\"auto\" from the first tensor, Huginn's rotary table,"
+                + " which stays float32: load with torch_dtype=torch.bfloat16");
+      }
     }
+  }
+
+  private ModelConfig config(ModelConfig stored) {
+    if (!untie) {
+      return stored;
+    }
+    if (stored instanceof BaseConfig base && base.tied()) {
+      return base.untied();
+    }
+    throw new IllegalArgumentException(
+        "--untie: %s: expected a model of fixed depth whose head is its embedding".formatted(model));
   }
 
   private WeightFiles.Precision precision(CheckpointFolder files) {

@@ -37,6 +37,22 @@ class ExportTest {
     }
   }
 
+  /** The same logits from one matrix more, which training then moves by itself. */
+  @Test
+  void anUntiedModelIsTheSameUntilItIsTrained() throws IOException {
+    var tied = TinyModels.fixed(folder.resolve("tied"));
+    var untied = folder.resolve("untied");
+    rondo("export", tied, "--out", untied, "--untie").works();
+    assertArrayEquals(logits(tied, false), logits(untied, false));
+    var parameters = rondo("plan", "--model", untied, "--json").json().path("parameters");
+    assertEquals(parameters.path("embedding"), parameters.path("head"));
+    assertTrue(
+        rondo("export", untied, "--out", folder.resolve("no"), "--untie")
+            .wrong()
+            .contains("whose head is its embedding"));
+    assertFalse(Files.exists(folder.resolve("no")));
+  }
+
   @ParameterizedTest
   @CsvSource({"huginn, true", "olmo2-retrofit, true", "llama-retrofit, true", "llama-base, false"})
   void anExportHasTheLogitsOfItsModel(String name, boolean recurrent) {
@@ -48,7 +64,8 @@ class ExportTest {
     assertArrayEquals(logits(model, recurrent), logits(out, recurrent));
     // What bfloat16 holds, it holds exactly: an export of that export is the same again.
     var rounded = folder.resolve("rounded");
-    rondo("export", model, "--out", rounded, "--dtype", "bf16").works();
+    var told = rondo("export", model, "--out", rounded, "--dtype", "bf16").works().err();
+    assertEquals(name.equals("huginn"), told.contains("torch_dtype=torch.bfloat16"), told);
     var again = folder.resolve("again");
     json = rondo("export", rounded, "--out", again, "--json").json();
     assertEquals("bfloat16", json.path("dtype").asString());

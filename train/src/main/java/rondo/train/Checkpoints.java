@@ -182,6 +182,7 @@ public final class Checkpoints {
       manifest.put("micro_batch", session.recipe.micro());
       manifest.put("environment", environment);
       session.fingerprints.forEach(manifest.putArray("data")::add);
+      manifest.put("teacher", session.teacher);
       var recipe = manifest.putObject("recipe");
       session.recipe.values().forEach(recipe::put);
       var files = manifest.putObject("files");

@@ -120,6 +120,9 @@ final class RecipeReader {
     var model = models.apply(Path.of(s.text("model")));
     double weight = s.fraction("weight", 0.5);
     double temperature = s.positive("temperature", 1);
+    if (temperature < 1e-3 || temperature > 1e3) {
+      throw s.wrong("temperature", temperature, "a number from 0.001 to 1000");
+    }
     s.end();
     return new Recipe.Distill(model, weight, temperature);
   }
@@ -148,8 +151,10 @@ final class RecipeReader {
   private static Recipe.DepthPolicy depth(Section s, int steps) {
     int mean = s.count("mean", 32);
     int backprop = s.count("backprop", 8);
+    var name = s.text("sampler", DepthSampler.LOGNORMAL_POISSON.toString());
     var sampler =
-        s.word("sampler", "lognormal-poisson", DepthSampler.names().toArray(new String[0]));
+        DepthSampler.named(name)
+            .orElseThrow(() -> s.wrong("sampler", name, DepthSampler.names()));
     var state = s.word("state", "random", "random", "zero");
     var keep = s.word("keep", "all", "all", "state");
     var c = s.section("curriculum");
@@ -174,7 +179,7 @@ final class RecipeReader {
     return new Recipe.DepthPolicy(
         curriculum,
         tracked,
-        DepthSampler.named(sampler),
+        sampler,
         state.equals("random"),
         keep.equals("all") ? Keep.ALL : Keep.STATE);
   }

@@ -20,6 +20,7 @@ import tools.jackson.databind.ObjectMapper;
  *
  * @param microBatch rows of a pass; 0 where it does not say
  * @param data the {@link Fingerprint} of each part of the training data
+ * @param teacher the {@link Fingerprint} of what it was distilled from; empty for nothing
  * @param recipe the values of the recipe that wrote it
  */
 record SavedRun(
@@ -27,6 +28,7 @@ record SavedRun(
     RunState state,
     int microBatch,
     List<String> data,
+    String teacher,
     String environment,
     Map<String, String> recipe) {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -60,6 +62,7 @@ record SavedRun(
               manifest.path("skipped_in_row").asInt(0)),
           manifest.path("micro_batch").asInt(0),
           manifest.path("data").valueStream().map(JsonNode::asString).toList(),
+          manifest.path("teacher").asString(""),
           manifest.path("environment").asString(""),
           recipe);
     } catch (IOException | RuntimeException e) {
@@ -80,6 +83,12 @@ record SavedRun(
           folder,
           "was trained on other data: it was %s and is %s; use another out, or remove it"
               .formatted(data, session.fingerprints));
+    }
+    if (!teacher.equals(session.teacher)) {
+      throw new CheckpointException(
+          folder,
+          "was distilled from other weights: the teacher was %s and is %s; use another out, or remove it"
+              .formatted(teacher, session.teacher));
     }
     WeightFiles.load(folder, session.weights);
     session.working.refresh();

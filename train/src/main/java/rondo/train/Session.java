@@ -57,6 +57,9 @@ final class Session implements AutoCloseable {
   /** The {@link Fingerprint} of each part of the training data. */
   final List<String> fingerprints;
 
+  /** The {@link Fingerprint} of the teacher's weights; empty without one. */
+  final String teacher;
+
   /** What there is to remark about the data. */
   final List<String> notes;
 
@@ -89,6 +92,10 @@ final class Session implements AutoCloseable {
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
       average = average(weights);
+      teacher =
+          recipe.distill() == null
+              ? ""
+              : Fingerprint.of(Checkpoints.resolve(recipe.distill().model()));
       var teaching = teaching(recipe);
       trained = recipe.updates().trained(weights.model());
       gradients = allocate("gradients", trained.bytes());

@@ -39,26 +39,27 @@ public final class Teacher {
     }
     var teacher = configs.apply(distill.model());
     if (!(Model.of(teacher) instanceof FixedModel model)) {
-      throw wrong(distill, "a model of fixed depth, this one is recurrent");
+      throw wrong(recipe, "a model of fixed depth, this one is recurrent");
     }
     if (teacher.vocabulary() != student.vocabulary()) {
       throw wrong(
-          distill,
+          recipe,
           "the student's vocabulary of %d, this one has %d"
               .formatted(student.vocabulary(), teacher.vocabulary()));
     }
     int time = recipe.data().sequenceLength();
     if (teacher.maxPositions() < time) {
       throw wrong(
-          distill,
+          recipe,
           "the %d positions of data.sequence_length, this one has %d"
               .formatted(time, teacher.maxPositions()));
     }
     return new Distillation(model, (float) distill.temperature(), (float) distill.weight());
   }
 
-  private static IllegalArgumentException wrong(Recipe.Distill distill, String expected) {
+  private static IllegalArgumentException wrong(Recipe recipe, String expected) {
     return new IllegalArgumentException(
-        "recipe: distill.model: %s: expected %s".formatted(distill.model(), expected));
+        "recipe: distill.model: %s: expected %s"
+            .formatted(recipe.values().get("distill.model"), expected));
   }
 }

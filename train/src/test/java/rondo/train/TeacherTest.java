@@ -102,6 +102,19 @@ class TeacherTest {
       assertTrue(
           String.valueOf(e.getMessage()).contains("distill.temperature"),
           String.valueOf(e.getMessage()));
+      // The same name, other weights: as when the teacher's own run has gone on.
+      var file = teacher.resolve("model.safetensors");
+      var bytes = Files.readAllBytes(file);
+      bytes[bytes.length - 1] ^= 1;
+      Files.write(file, bytes);
+      e =
+          assertThrows(
+              CheckpointException.class, () -> killed.run(device, options, Listener.none()));
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("was distilled from other weights"),
+          String.valueOf(e.getMessage()));
+      bytes[bytes.length - 1] ^= 1;
+      Files.write(file, bytes);
       killed.run(device, options, Listener.none());
     }
     var expected = TinyRun.weights(whole.out());
@@ -131,6 +144,7 @@ class TeacherTest {
     var model = "{model: " + teacher;
     assertRefused(run, model + ", weight: 1.5}", "distill.weight: 1.5");
     assertRefused(run, model + ", temperature: 0}", "distill.temperature: 0");
+    assertRefused(run, model + ", temperature: 1e39}", "a number from 0.001 to 1000");
     assertRefused(run, "{weight: 1}", "distill.model");
     assertRefused(run, "{model: " + folder.resolve("none") + "}", "no such folder");
     assertRefused(run, "{model: " + run.folder.resolve("shape") + "}", "shape");

@@ -14,7 +14,7 @@ import java.util.stream.Stream;
  *
  * @param teacher its features [rows, its width]
  * @param teacherHead [vocabulary, its width]
- * @param temperature more than 0
+ * @param temperature 0.001 to 1000
  * @param weight of the divergence, 0 to 1
  */
 public record LinearDistillation(
@@ -40,7 +40,9 @@ public record LinearDistillation(
         teacherHead,
         student.head());
     Check.that(
-        temperature > 0, "linearDistillation: temperature %s must be more than 0", temperature);
+        temperature >= 1e-3f && temperature <= 1e3f,
+        "linearDistillation: temperature %s must be 0.001 to 1000",
+        temperature);
     Check.that(weight >= 0 && weight <= 1, "linearDistillation: weight %s must be 0 to 1", weight);
   }
 

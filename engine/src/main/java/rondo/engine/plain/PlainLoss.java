@@ -229,8 +229,8 @@ interface PlainLoss extends Plain {
     String function = "rondo_linear_distillation";
     check(function, type, rows, width, vocab, chunkRows, z);
     Arguments.extents(function, teacherWidth);
-    if (!(temperature > 0)) {
-      throw Arguments.refused(function, "temperature " + temperature, "more than 0");
+    if (!(temperature >= 1e-3f && temperature <= 1e3f)) {
+      throw Arguments.refused(function, "temperature " + temperature, "0.001 to 1000");
     }
     if (!(weight >= 0 && weight <= 1)) {
       throw Arguments.refused(function, "weight " + weight, "0 to 1");

@@ -36,7 +36,8 @@ final class DistillationSamples {
       new Shape(5, 7, 3, 11, 2),
       new Shape(9, 16, 16, 64, 3),
       new Shape(3, 5, 8, 300, 100),
-      new Shape(70, 33, 24, 257, 32)
+      new Shape(70, 33, 24, 257, 32),
+      new Shape(2, 4, 3, 2056, 2)
     };
     Mix[] mixes = {new Mix(0, 1, 1), new Mix(0, 2, 0.5f), new Mix(0.3f, 0.7f, 0.9f)};
     for (Shape s : shapes) {
@@ -50,6 +51,8 @@ final class DistillationSamples {
       cases.add(
           Case.typed("distillation, dhead alone" + s, t -> loss(t, s, mix, false, true, 0, 1)));
     }
+    Shape deep = new Shape(2, 8, 8, 65_544, 2);
+    cases.add(Case.typed("distillation" + deep, t -> loss(t, deep, mixes[1], true, true, 0, 1)));
     cases.add(Case.typed("distillation of weight 0 is cross-entropy", DistillationSamples::alone));
     cases.add(Case.typed("distillation with every row ignored", DistillationSamples::allIgnored));
     cases.add(Case.typed("distillation by its own teacher", DistillationSamples::itself));

@@ -35,7 +35,8 @@ final class LossSamples {
       new Shape(5, 7, 11, 2),
       new Shape(9, 16, 64, 3),
       new Shape(3, 5, 300, 100),
-      new Shape(70, 33, 257, 32)
+      new Shape(70, 33, 257, 32),
+      new Shape(2, 4, 2056, 2)
     };
     for (Shape s : shapes) {
       cases.add(Case.typed("cross-entropy" + s, t -> loss(t, s, 1, true, true, 0)));
@@ -46,6 +47,9 @@ final class LossSamples {
       cases.add(Case.typed("cross-entropy, dx alone" + s, t -> loss(t, s, -2, true, false, 0)));
       cases.add(Case.typed("cross-entropy, dhead alone" + s, t -> loss(t, s, 1, false, true, 0)));
     }
+    // Llama 3.2 has 128,256: deeper than a CPU's products of bf16 may be.
+    Shape deep = new Shape(2, 8, 65_544, 2);
+    cases.add(Case.typed("cross-entropy" + deep, t -> loss(t, deep, 1, true, true, 0)));
     cases.add(Case.typed("cross-entropy with every row ignored", LossSamples::allIgnored));
     cases.add(Case.typed("cross-entropy of large logits", LossSamples::largeLogits));
     cases.add(new Case("cross-entropy gradient by differences", t -> differences(t, 0)));

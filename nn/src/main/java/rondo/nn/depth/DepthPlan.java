@@ -239,12 +239,12 @@ public final class DepthPlan {
   /** Every program with how often a step of this depth runs it, in the order of their first run. */
   public List<Runs> runs(Depth depth) {
     var all = new ArrayList<Runs>();
-    if (teacher != null) {
-      all.add(new Runs(teacher.program, 1));
-    }
     all.add(new Runs(preludeForward, 1));
     all.add(new Runs(coreForward, depth.frozen()));
     all.add(new Runs(coreKeep, depth.tracked()));
+    if (teacher != null) {
+      all.add(new Runs(teacher.program, 1));
+    }
     all.add(new Runs(codaProgram, 1));
     all.add(new Runs(coreBackward, depth.tracked()));
     all.add(new Runs(preludeBackward, 1));

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
@@ -122,7 +121,7 @@ public final class DepthStep implements TrainingStep {
             ? null
             : plan.teacher.bind(
                 device,
-                Objects.requireNonNull(teaching, "weights of the teacher"),
+                teaching,
                 tokens,
                 positions,
                 slots.teacher.stream().map(buffers::get).toList(),

@@ -10,7 +10,7 @@ import rondo.nn.WorkingWeights;
  * student) at that temperature (Hinton et al., arXiv 1503.02531).
  *
  * @param teacher of the student's vocabulary, such as the base that it was made from
- * @param temperature more than 0
+ * @param temperature 0.001 to 1000
  * @param weight 0 to 1
  */
 public record Distillation(FixedModel teacher, float temperature, float weight) {

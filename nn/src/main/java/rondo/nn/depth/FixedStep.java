@@ -1,7 +1,6 @@
 package rondo.nn.depth;
 
 import java.util.HashMap;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
@@ -60,7 +59,7 @@ public final class FixedStep implements TrainingStep {
             ? null
             : plan.teacher.bind(
                 device,
-                Objects.requireNonNull(teaching, "weights of the teacher"),
+                teaching,
                 tokens,
                 buffers.get(2),
                 buffers.subList(5, 7),

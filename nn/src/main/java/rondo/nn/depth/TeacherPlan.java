@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Buffer;
 import rondo.engine.device.Device;
 import rondo.engine.device.Executable;
@@ -54,18 +56,23 @@ final class TeacherPlan {
   /**
    * Binds the program, and puts what the loss reads where it does.
    *
+   * @param weights of the teacher
    * @param ours buffers of {@link #slots}
    * @param loss bindings of the program with the loss, to add to
+   * @throws IllegalArgumentException without weights
    */
   Executable bind(
       Device device,
-      WorkingWeights weights,
+      @Nullable WorkingWeights weights,
       Buffer ids,
       Buffer places,
       List<Buffer> ours,
       HeadLoss read,
       Map<Tensor, Buffer> loss,
       Region workspace) {
+    if (weights == null) {
+      throw new IllegalArgumentException("step: its plan has a teacher: expected its weights");
+    }
     var config = distillation.teacher().config();
     FixedStep.writePositions(device, config, places, ours.get(1));
     var parameters = weights.bind(trace);
@@ -75,7 +82,7 @@ final class TeacherPlan {
     b.put(positions.table(), ours.get(1));
     b.put(features, ours.get(0));
     loss.put(read.teacher().get(0), ours.get(0));
-    loss.put(read.teacher().get(1), java.util.Objects.requireNonNull(parameters.get(head)));
+    loss.put(read.teacher().get(1), Objects.requireNonNull(parameters.get(head)));
     return device.bind(program, b, workspace);
   }
 }
