@@ -67,7 +67,8 @@ final class Losses {
         });
   }
 
-  private static void measure(Collector lab, Preset p, int rows, DType type, int chunk, String variant) {
+  private static void measure(
+      Collector lab, Preset p, int rows, DType type, int chunk, String variant) {
     int width = p.block().width();
     int vocabulary = p.model().vocabulary();
     var subject =

@@ -147,7 +147,9 @@ public final class Merge {
     out.append(" step must read over the copy's rate. Rondo ÷ it compares rates.\n");
   }
 
-  /** Who but Rondo has figures of a part: each gets columns of its own, so that no goal is hidden. */
+  /**
+   * Who but Rondo has figures of a part: each gets columns of its own, so that no goal is hidden.
+   */
   private static List<String> others(Map<Row, Map<String, JsonNode>> rows, String part) {
     return rows.entrySet().stream()
         .filter(e -> e.getKey().part.equals(part))

@@ -30,8 +30,7 @@ public final class Operations {
           }
 
           @Override
-          public void operation(
-              Lab.Subject what, double bytes, Function<Operands, Runnable> make) {
+          public void operation(Lab.Subject what, double bytes, Function<Operands, Runnable> make) {
             all.putIfAbsent(name(what), make);
           }
         };

@@ -111,7 +111,8 @@ final class Products {
   }
 
   /** Few rows times a weight [n, k], as in decoding. */
-  static void few(Collector lab, String preset, String subject, DType type, int rows, int n, int k) {
+  static void few(
+      Collector lab, String preset, String subject, DType type, int rows, int n, int k) {
     double bytes = (double) type.bytes() * ((double) n * k + (double) rows * (n + k));
     lab.operation(
         Lab.Subject.bytes("decode-kernels", preset, subject, type.toString(), bytes),

@@ -80,8 +80,7 @@ class MergeTest {
   void everyContenderHasItsRateAndItsRatio() throws IOException {
     assertEquals(
         List.of("PyTorch flash", "Rondo ÷ it", "PyTorch cuDNN", "Rondo ÷ it"), added("kernels", 0));
-    assertEquals(
-        List.of("200.0 TFLOP/s", "0.50", "400.0 TFLOP/s", "0.25"), added("kernels", 2));
+    assertEquals(List.of("200.0 TFLOP/s", "0.50", "400.0 TFLOP/s", "0.25"), added("kernels", 2));
     assertEquals(
         List.of("PyTorch eager", "Rondo ÷ it", "PyTorch compile", "Rondo ÷ it"), added("train", 0));
     assertEquals("1.50", added("train", 2).get(1));

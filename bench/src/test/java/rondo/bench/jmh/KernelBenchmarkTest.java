@@ -15,8 +15,7 @@ import rondo.engine.nativelib.Library;
 /** The JMH table is that of the device's clock, and each of its rows runs. */
 class KernelBenchmarkTest {
   private static List<String> listed() throws NoSuchFieldException {
-    return List.of(
-        KernelBenchmark.class.getField("operation").getAnnotation(Param.class).value());
+    return List.of(KernelBenchmark.class.getField("operation").getAnnotation(Param.class).value());
   }
 
   private static Library emulator() {
@@ -66,8 +65,7 @@ class KernelBenchmarkTest {
   @Test
   void anUnknownOneIsRefusedWithTheOthers() {
     emulator().close();
-    var e =
-        assertThrows(IllegalArgumentException.class, () -> benchmark("nothing").open());
+    var e = assertThrows(IllegalArgumentException.class, () -> benchmark("nothing").open());
     var message = String.valueOf(e.getMessage());
     assertTrue(message.startsWith("operation \"nothing\": expected one of [qkv, "), message);
   }
