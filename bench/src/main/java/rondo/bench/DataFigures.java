@@ -124,7 +124,7 @@ public final class DataFigures {
     var rows =
         shards
             ? RowCycle.shards(packed, packing, 1, Rank.ONLY)
-            : RowCycle.streaming(DocumentSource.of(folder), packing);
+            : RowCycle.streaming(DocumentSource.of(folder), packing, Rank.ONLY);
     var shape = new BatchShape(ROWS_OF_A_BATCH, length);
     int[] tokens = new int[shape.size()];
     int[] targets = new int[shape.size()];

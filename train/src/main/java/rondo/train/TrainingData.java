@@ -29,6 +29,9 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
   /** Batches held ready, so that reading a part of a shard holds no step up. */
   private static final int AHEAD = 8;
 
+  /** A run is one process, whichever order its rows come in. */
+  private static final Rank RANK = Rank.ONLY;
+
   /**
    * Opens what a recipe names; of each part at least one row has been read.
    *
@@ -65,7 +68,7 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
     var shuffle = recipe.data().shuffle();
     if (shuffle == Recipe.Shuffle.NONE) { // of any size: known by its first row
       fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
-      return RowCycle.streaming(source, packing);
+      return RowCycle.streaming(source, packing, RANK);
     }
     var packed = packed(part);
     if (shuffle == Recipe.Shuffle.SHARDS && packed.isEmpty()) {
@@ -76,7 +79,7 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
     if (packed.isPresent()
         && (shuffle == Recipe.Shuffle.SHARDS || isLarge(packed.get(), packing.sequenceLength()))) {
       fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
-      return RowCycle.shards(packed.get(), packing, recipe.seed(), Rank.ONLY);
+      return RowCycle.shards(packed.get(), packing, recipe.seed(), RANK);
     }
     var table = RowTable.read(source, packing);
     fingerprints.add(Fingerprint.of(table));
@@ -90,7 +93,7 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
                   packing.sequenceLength() + 1,
                   table.leftOut()));
     }
-    return RowCycle.shuffled(table, source.name(), recipe.seed());
+    return RowCycle.shuffled(table, source.name(), recipe.seed(), RANK);
   }
 
   private static Optional<PackedRows> packed(Recipe.Part part) {
