@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import rondo.data.DataException;
 import rondo.data.DocumentReader;
 import rondo.data.DocumentSource;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizer;
 
 /**
@@ -35,6 +36,7 @@ import rondo.data.tokenizer.Tokenizer;
 public record Pack(
     Tokenizer tokenizer,
     int vocabularySize,
+    SpecialIds model,
     int sequenceLength,
     RowRule rule,
     int rowsPerShard,
@@ -123,7 +125,8 @@ public record Pack(
 
   private Progress write(Path folder, DocumentSource source, Consumer<Progress> watch) {
     DocumentIds ids =
-        new DocumentIds(Optional.of(tokenizer), Packing.Special.BOS_EOS, vocabularySize);
+        new DocumentIds(
+            Optional.of(tokenizer), Packing.Special.BOS_EOS, vocabularySize, model);
     DocumentReader read = source.open();
     DocumentReader documents = shuffled > 1 ? new ShuffledDocuments(read, shuffled, seed) : read;
     try (ParallelIds encoded = new ParallelIds(documents, ids, threads);

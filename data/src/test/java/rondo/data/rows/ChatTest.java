@@ -86,8 +86,7 @@ class ChatTest {
   }
 
   private Packing packing(int length, Optional<Chat> chat) {
-    return new Packing(
-        length, SIZE, Optional.ofNullable(tokenizer), Packing.Special.BOS_EOS, false, chat);
+    return Packing.training(length, SIZE, Optional.ofNullable(tokenizer)).with(chat);
   }
 
   private RowTable read(Path file, int length, Chat chat) {

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import rondo.data.DataException;
 import rondo.data.DocumentSource;
 import rondo.data.tokenizer.ByteTokenizer;
+import rondo.data.tokenizer.SpecialIds;
 import tools.jackson.databind.ObjectMapper;
 
 class PackTest {
@@ -33,13 +34,23 @@ class PackTest {
 
   private static Pack pack(int length, RowRule rule, int rowsPerShard, double held, int shuffled) {
     return new Pack(
-        new ByteTokenizer(), 258, length, rule, rowsPerShard, held, shuffled, 5, /* threads */ 2);
+        new ByteTokenizer(),
+        258,
+        SpecialIds.NONE,
+        length,
+        rule,
+        rowsPerShard,
+        held,
+        shuffled,
+        5,
+        /* threads= */ 2);
   }
 
   private static Pack with(Pack p, int threads, long seed) {
     return new Pack(
         p.tokenizer(),
         p.vocabularySize(),
+        p.model(),
         p.sequenceLength(),
         p.rule(),
         p.rowsPerShard(),
