@@ -114,7 +114,7 @@ final class TrainFigures implements AutoCloseable {
             type.toString(),
             tokens,
             Figure.Work.TOKENS);
-    if (lab.late(alone) | lab.late(whole)) { // both are said to be left out
+    if (lab.late(alone) && lab.late(whole)) { // asked both, as each is said to be left out
       return;
     }
     try (var run = new TrainFigures(device, p, batch, depth, keep, type)) {
