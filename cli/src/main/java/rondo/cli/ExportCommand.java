@@ -15,6 +15,7 @@ import rondo.nn.Export;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.AtomicFiles;
 import rondo.nn.checkpoint.BaseConfig;
+import rondo.nn.checkpoint.BlockKind;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ConfigWriter;
 import rondo.nn.checkpoint.GenerationConfig;
@@ -33,7 +34,8 @@ import rondo.nn.checkpoint.TensorToWrite;
           + " names, config.json with the published keys and the model's own special tokens, and"
           + " the tokenizer. transformers loads a recurrent model with trust_remote_code where"
           + " raven_config_minimal.py and raven_modeling_minimal.py, of the model's kind, lie"
-          + " beside (--code copies them there)."
+          + " beside (--code copies them there). scripts/check-export.py compares its logits with"
+          + " Rondo's."
     },
     footer = {
       "",
@@ -110,6 +112,12 @@ final class ExportCommand extends Work {
       ConfigWriter.write(
           out.resolve(CheckpointFolder.CONFIG), config.withDtype(precision.dtype()));
       report(console, folder, tensors, precision, written, kept);
+      if (precision == WeightFiles.Precision.BF16
+          && files.config().block().kind() == BlockKind.HUGINN) {
+        console.note(
+            "transformers takes torch_dtype=\"auto\" from the first tensor, Huginn's rotary table,"
+                + " which stays float32: load with torch_dtype=torch.bfloat16");
+      }
     }
   }
 

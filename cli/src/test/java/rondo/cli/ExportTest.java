@@ -64,7 +64,8 @@ class ExportTest {
     assertArrayEquals(logits(model, recurrent), logits(out, recurrent));
     // What bfloat16 holds, it holds exactly: an export of that export is the same again.
     var rounded = folder.resolve("rounded");
-    rondo("export", model, "--out", rounded, "--dtype", "bf16").works();
+    var told = rondo("export", model, "--out", rounded, "--dtype", "bf16").works().err();
+    assertEquals(name.equals("huginn"), told.contains("torch_dtype=torch.bfloat16"), told);
     var again = folder.resolve("again");
     json = rondo("export", rounded, "--out", again, "--json").json();
     assertEquals("bfloat16", json.path("dtype").asString());

@@ -11,6 +11,10 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class ConfigWriterTest {
   @TempDir Path folder;
@@ -102,6 +106,35 @@ class ConfigWriterTest {
     }
     assertFalse(json.contains("tie_word_embeddings"), "the published class fails on it");
     assertFalse(json.contains("\r"), "the same bytes everywhere");
+  }
+
+  /**
+   * What the published configuration class has a default for, Huginn's: a key that is missing would
+   * silently be Huginn's. Those from {@code num_key_value_heads} on it derives from others.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"huginn", "tinyllama-4-8-4", "llama3.2-2-4-2", "olmo2-4-6-4"})
+  void noKeyIsLeftToThePublishedDefaults(String name) throws IOException {
+    Path file = folder.resolve("config.json");
+    ConfigWriter.write(file, Published.named(name).config());
+    JsonNode json = JsonMapper.shared().readTree(Files.readString(file));
+    for (String key :
+        """
+        n_embd n_heads n_layers block_size vocab_size padding_multiple tie_embeddings
+        intermediate_size bias architecture_class_name block_class_name norm_class_name norm_eps
+        mlp_class_name nonlin_name init_strategy init_orthogonal state_init injection_type
+        n_layers_in_recurrent_block mean_recurrence sampling_scheme mean_backprop_depth
+        n_layers_in_prelude n_layers_in_coda qk_bias activation_checkpoint_impl torch_dtype
+        test_time_noise test_time_noise_type num_key_value_heads num_attention_heads head_dim
+        effective_expected_depth init_values
+        """
+            .split("\\s+")) {
+      assertTrue(json.has(key), key);
+    }
+    assertTrue(json.has(name.equals("huginn") ? "rope_base" : "rope_theta"));
+    for (String key : List.of("std", "out_proj", "embedding", "embed_scale")) {
+      assertTrue(json.path("init_values").has(key), key);
+    }
   }
 
   @Test
