@@ -34,10 +34,7 @@ class GoldenTrainingTest {
     var gpu = System.getProperty("rondo.gpu");
     return gpu != null
         ? List.of(gpu)
-        : Devices.list().stream()
-            .filter(Devices.Report::usable)
-            .map(Devices.Report::name)
-            .toList();
+        : Devices.list().stream().filter(Devices.Report::usable).map(Devices.Report::name).toList();
   }
 
   @ParameterizedTest(name = "{0} on {1} in {2}")

@@ -102,7 +102,8 @@ class RecipePageTest {
     assertEquals(2, example.data().train().size());
     for (var key : leaves("", "muon")) {
       var section = key.replaceFirst("[.\\[].*", "");
-      var written = example.values().keySet().stream().anyMatch(k -> k.matches(section + "[.\\[].*"));
+      var written =
+          example.values().keySet().stream().anyMatch(k -> k.matches(section + "[.\\[].*"));
       assertTrue(written || section.equals(key), "no section " + section + " in the example");
     }
     assertEquals(4, example.accumulation());
