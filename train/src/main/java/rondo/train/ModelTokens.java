@@ -33,7 +33,8 @@ public final class ModelTokens {
             SpecialIds.of(words)
                 .differsFrom(of(config))
                 .map(other ->
-                    "tokenizer %s: %s; checkpoints keep the model's".formatted(words.name(), other)))
+                    "tokenizer %s: %s; checkpoints keep the model's"
+                        .formatted(words.name(), other)))
         : Optional.empty();
   }
 }
