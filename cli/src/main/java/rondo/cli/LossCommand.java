@@ -170,7 +170,7 @@ final class LossCommand extends Work {
             : Optional.of(Tokenizers.load(tokenizer));
     var packing =
         Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words)
-            .with(ModelTokens.of(config));
+            .with(ModelTokens.of(config, model.folder()));
     PackManifest.check(data, packing.model());
     var of = models.size() == 1 ? "" : model.name();
     try (var weights = Models.load(model.folder(), device, console)) {

@@ -183,7 +183,7 @@ final class Session implements AutoCloseable {
         : config;
   }
 
-  private static Path model(Recipe recipe) {
+  static Path model(Recipe recipe) {
     return Checkpoints.resolve(java.util.Objects.requireNonNull(recipe.model()));
   }
 
