@@ -109,8 +109,7 @@ final class ExportCommand extends Work {
             out.resolve(String.valueOf(module.getFileName())), Files.readAllBytes(module));
       }
       // Last: a folder without it is no model, so a half-written one is none.
-      ConfigWriter.write(
-          out.resolve(CheckpointFolder.CONFIG), config.withDtype(precision.dtype()));
+      ConfigWriter.write(out.resolve(CheckpointFolder.CONFIG), config.withDtype(precision.dtype()));
       report(console, folder, tensors, precision, written, kept);
       if (precision == WeightFiles.Precision.BF16
           && files.config().block().kind() == BlockKind.HUGINN) {
@@ -129,7 +128,8 @@ final class ExportCommand extends Work {
       return base.untied();
     }
     throw new IllegalArgumentException(
-        "--untie: %s: expected a model of fixed depth whose head is its embedding".formatted(model));
+        "--untie: %s: expected a model of fixed depth whose head is its embedding"
+            .formatted(model));
   }
 
   private WeightFiles.Precision precision(CheckpointFolder files) {

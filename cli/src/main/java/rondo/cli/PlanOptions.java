@@ -37,7 +37,8 @@ final class PlanOptions {
   @Option(
       names = "--sampler",
       paramLabel = "NAME",
-      description = "How depths are drawn, as a recipe's depth.sampler (default: lognormal-poisson).")
+      description =
+          "How depths are drawn, as a recipe's depth.sampler (default: lognormal-poisson).")
   private @Nullable String sampler;
 
   @Option(
@@ -132,7 +133,9 @@ final class PlanOptions {
     checkCounts();
     var config = subject.config();
     var pass =
-        subject.preset() == null ? new int[] {1, 1024} : PublishedRuns.pass(subject.preset().name());
+        subject.preset() == null
+            ? new int[] {1, 1024}
+            : PublishedRuns.pass(subject.preset().name());
     int rows = given(batch, pass[0]);
     int time = given(sequenceLength, Math.min(pass[1], config.maxPositions()));
     // A recipe must name a model, data and a folder: what is planned reads none of them.
@@ -140,7 +143,8 @@ final class PlanOptions {
     settings.add("data={train: [{path: none}], sequence_length: %d}".formatted(time));
     settings.add("batch={sequences: %d, micro: %d}".formatted(sequences(rows, time), rows));
     override(settings, "steps", given(steps, 1));
-    settings.add("precision=" + (Precision.parse("--precision", precision) == DType.BF16 ? "bf16" : "f32"));
+    settings.add(
+        "precision=" + (Precision.parse("--precision", precision) == DType.BF16 ? "bf16" : "f32"));
     if (config instanceof RecurrentConfig recurrent) {
       override(settings, "depth.mean", given(recurrences, recurrent.meanRecurrence()));
       override(settings, "depth.backprop", given(backprop, recurrent.backpropDepth()));

@@ -15,8 +15,8 @@ import rondo.train.Recipe;
  *
  * @param tokens of a step
  * @param published by the papers' formula, at the mean recurrence
- * @param counted of the products of all passes, recomputation and a teacher's among them, and of all
- *     updates, at the mean of the depths that each micro-batch's draw has; not of validation
+ * @param counted of the products of all passes, recomputation and a teacher's among them, and of
+ *     all updates, at the mean of the depths that each micro-batch's draw has; not of validation
  */
 record RunPlan(long steps, long tokens, Curriculum curriculum, double published, double counted) {
   static RunPlan of(StepPlan step, ParameterCounts counts) {
@@ -38,8 +38,7 @@ record RunPlan(long steps, long tokens, Curriculum curriculum, double published,
     double published =
         PublishedFlops.recurrent(
             counts, steps, (double) tokens, rise.peak(), backprop, curve, rise.steps());
-    return new RunPlan(
-        steps, tokens, rise, published, updates + new Passes(recipe, step).flops());
+    return new RunPlan(steps, tokens, rise, published, updates + new Passes(recipe, step).flops());
   }
 
   /** The FLOPs of a run's passes, of which many aim at the same depth. */

@@ -328,8 +328,10 @@ class PlanTest {
     double counted = run(recipe).path("flops_counted").asDouble();
     rondo("train", recipe).works();
     assertEquals(1, spent(folder) / counted, 0.1);
-    double fixed = run(small(folder, "{mean: 6, backprop: 3, sampler: fixed}", ""))
-        .path("flops_counted").asDouble();
+    double fixed =
+        run(small(folder, "{mean: 6, backprop: 3, sampler: fixed}", ""))
+            .path("flops_counted")
+            .asDouble();
     assertTrue(counted < fixed, "the rise is in it");
   }
 

@@ -15,7 +15,9 @@ import rondo.data.tokenizer.ByteTokenizer;
 import rondo.nn.checkpoint.TokenIds;
 import rondo.train.TokenizerFiles;
 
-/** Data made with a tokenizer that is not the model's, whose ids the model would take all the same. */
+/**
+ * Data made with a tokenizer that is not the model's, whose ids the model would take all the same.
+ */
 class TokenizerFitTest {
   private static final TokenIds OWN =
       new TokenIds(ByteTokenizer.BOS, List.of(7, ByteTokenizer.EOS), null);
@@ -68,7 +70,16 @@ class TokenizerFitTest {
     var out = folder.resolve("packed");
     var pack =
         new Object[] {
-          "pack", "--data", text, "--tokenizer", words, "--sequence-length", 8, "--out", out, "--model"
+          "pack",
+          "--data",
+          text,
+          "--tokenizer",
+          words,
+          "--sequence-length",
+          8,
+          "--out",
+          out,
+          "--model"
         };
     assertRefused("BOS 256 where the model has 1", rondo(with(pack, other)));
     assertFalse(Files.exists(out));
@@ -106,6 +117,17 @@ class TokenizerFitTest {
     rondo("loss", "--data", held, "--model", other).works();
     Files.writeString(out.resolve("pack.json"), "{");
     assertRefused("pack the data again", rondo("loss", "--data", held, "--model", other));
+  }
+
+  /** The published retrofits' configurations name Huginn's tokens beside Llama's tokenizer. */
+  @Test
+  void theTokenizerInTheModelsFolderKnowsBetterThanItsConfiguration() throws IOException {
+    TokenizerFiles.write(new ByteTokenizer(), other);
+    train(other, "train: [{path: " + text + "}]", "weights").works();
+    rondo("loss", "--data", text, "--model", other).works();
+    Files.writeString(other.resolve("tokenizer.json"), "{");
+    assertRefused(
+        "BOS 256 where the model has 1", train(other, "train: [{path: " + text + "}]", "weights"));
   }
 
   /** Random weights know no token: another tokenizer is theirs, and a note says so. */

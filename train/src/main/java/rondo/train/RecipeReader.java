@@ -153,8 +153,7 @@ final class RecipeReader {
     int backprop = s.count("backprop", 8);
     var name = s.text("sampler", DepthSampler.LOGNORMAL_POISSON.toString());
     var sampler =
-        DepthSampler.named(name)
-            .orElseThrow(() -> s.wrong("sampler", name, DepthSampler.names()));
+        DepthSampler.named(name).orElseThrow(() -> s.wrong("sampler", name, DepthSampler.names()));
     var state = s.word("state", "random", "random", "zero");
     var keep = s.word("keep", "all", "all", "state");
     var c = s.section("curriculum");

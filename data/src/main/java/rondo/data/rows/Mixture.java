@@ -44,7 +44,8 @@ public final class Mixture implements AutoCloseable {
       if (!part.rows().rank().equals(rank)) {
         throw new IllegalArgumentException(
             "%s: its rows are those of %s, expected those of %s as of %s"
-                .formatted(part.rows().name(), part.rows().rank(), rank, parts.getFirst().rows().name()));
+                .formatted(
+                    part.rows().name(), part.rows().rank(), rank, parts.getFirst().rows().name()));
       }
     }
     this.parts = List.copyOf(parts);
@@ -83,7 +84,8 @@ public final class Mixture implements AutoCloseable {
    * Goes on from {@code cursor}.
    *
    * @throws rondo.data.DataException if the data is not what the cursor was taken in
-   * @throws IllegalArgumentException if it was shared by another number of ranks, or has other parts
+   * @throws IllegalArgumentException if it was shared by another number of ranks, or has other
+   *     parts
    */
   public void seek(Cursor cursor) {
     if (cursor.positions().size() != parts.size()) {

@@ -125,8 +125,7 @@ public record Pack(
 
   private Progress write(Path folder, DocumentSource source, Consumer<Progress> watch) {
     DocumentIds ids =
-        new DocumentIds(
-            Optional.of(tokenizer), Packing.Special.BOS_EOS, vocabularySize, model);
+        new DocumentIds(Optional.of(tokenizer), Packing.Special.BOS_EOS, vocabularySize, model);
     DocumentReader read = source.open();
     DocumentReader documents = shuffled > 1 ? new ShuffledDocuments(read, shuffled, seed) : read;
     try (ParallelIds encoded = new ParallelIds(documents, ids, threads);

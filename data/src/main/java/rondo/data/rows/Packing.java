@@ -54,7 +54,14 @@ public record Packing(
       Optional<Tokenizer> tokenizer,
       Special special,
       boolean keepLast) {
-    this(sequenceLength, vocabularySize, tokenizer, special, keepLast, Optional.empty(), SpecialIds.NONE);
+    this(
+        sequenceLength,
+        vocabularySize,
+        tokenizer,
+        special,
+        keepLast,
+        Optional.empty(),
+        SpecialIds.NONE);
   }
 
   /** The same with a way to write conversations out. */

@@ -54,9 +54,9 @@ public sealed interface RowCycle extends AutoCloseable permits TableCycle, Strea
   }
 
   /**
-   * A rank's share of packed rows of any size, in each pass in another order, decided by {@code seed} and the pass:
-   * {@value ShardCycle#BLOCKS} blocks from anywhere in the data at a time are mixed in memory,
-   * while the next ones are read. To seek, it reads no more than those.
+   * A rank's share of packed rows of any size, in each pass in another order, decided by {@code
+   * seed} and the pass: {@value ShardCycle#BLOCKS} blocks from anywhere in the data at a time are
+   * mixed in memory, while the next ones are read. To seek, it reads no more than those.
    *
    * @param source of blocks of at most {@link rondo.data.ParquetWriter#GROUP} rows, or memory grows
    */

@@ -21,8 +21,7 @@ public record SpecialIds(OptionalInt bos, List<Integer> eos) {
 
   /** Those of a tokenizer. */
   public static SpecialIds of(Tokenizer tokenizer) {
-    return new SpecialIds(
-        tokenizer.bos(), tokenizer.eos().stream().boxed().toList());
+    return new SpecialIds(tokenizer.bos(), tokenizer.eos().stream().boxed().toList());
   }
 
   /** These, and what is not known of them as others have it. */
@@ -30,7 +29,9 @@ public record SpecialIds(OptionalInt bos, List<Integer> eos) {
     return new SpecialIds(bos.isPresent() ? bos : others.bos, eos.isEmpty() ? others.eos : eos);
   }
 
-  /** What differs from the model's ids, where both are known: "BOS 1 where the model has 128000". */
+  /**
+   * What differs from the model's ids, where both are known: "BOS 1 where the model has 128000".
+   */
   public Optional<String> differsFrom(SpecialIds model) {
     if (bos.isPresent() && model.bos.isPresent() && bos.getAsInt() != model.bos.getAsInt()) {
       return Optional.of(
