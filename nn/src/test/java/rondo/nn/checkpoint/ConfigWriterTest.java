@@ -128,7 +128,7 @@ class ConfigWriterTest {
         test_time_noise test_time_noise_type num_key_value_heads num_attention_heads head_dim
         effective_expected_depth init_values
         """
-            .split("\\s+")) {
+            .split("\\s+", 0)) {
       assertTrue(json.has(key), key);
     }
     assertTrue(json.has(name.equals("huginn") ? "rope_base" : "rope_theta"));
