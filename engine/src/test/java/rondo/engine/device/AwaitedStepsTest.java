@@ -46,8 +46,7 @@ class AwaitedStepsTest {
       var tokenInput = g.input("tokens", TensorType.i32(3));
       var rows = g.add(new Embedding(g.add(new Scale(table, 2)), tokenInput, 1));
       var out = g.add(new Scale(rows, 10));
-      var program =
-          Program.slice("lookup", g, List.of(table, tokenInput), List.of(out), List.of());
+      var program = Program.slice("lookup", g, List.of(table, tokenInput), List.of(out), List.of());
       device = open(on, environment);
       memory = device.allocate("memory", 1 << 12);
       tokens = memory.next(tokenInput.type());
