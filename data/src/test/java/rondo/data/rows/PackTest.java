@@ -33,7 +33,16 @@ class PackTest {
 
   private static Pack pack(int length, RowRule rule, int rowsPerShard, double held, int shuffled) {
     return new Pack(
-        new ByteTokenizer(), 258, length, rule, rowsPerShard, held, shuffled, 5, /* threads */ 2);
+        new ByteTokenizer(),
+        258,
+        length,
+        rule,
+        rowsPerShard,
+        held,
+        shuffled,
+        5, /* threads */
+        2,
+        Optional.empty());
   }
 
   private static Pack with(Pack p, int threads, long seed) {
@@ -46,7 +55,8 @@ class PackTest {
         p.validationFraction(),
         p.shuffled(),
         seed,
-        threads);
+        threads,
+        p.chat());
   }
 
   /** The rows of a folder's own files, as training reads them. */
