@@ -7,9 +7,10 @@
 # everything; exit 1 if a part failed.
 #
 #   facts       the GPU's name, driver, clocks, compute capability, memory; what `rondo devices` says
-#   tests       the table of operations, programs, golden models and optimisers on the GPU, by JUnit
+#   tests       the table of operations, programs, golden models, training runs and optimisers on the GPU, by JUnit
 #   memcheck, racecheck, initcheck, synccheck
-#               the kernels' native self-test under compute-sanitizer: as many operations as the limit allows
+#               the kernels' native self-test under compute-sanitizer: each kernel on tensor cores at a small shape, then as many
+#               operations as the limit allows
 #   kernels     limits, products and every operation at the shapes of the published models
 #   own         the products again by Rondo's own kernel (RONDO_CUBLASLT=none)
 #   steps       training step and cached decoding step
@@ -42,7 +43,7 @@ failed=0
 if [ -x "$here/rt/bin/java" ]; then
     root=$here java=$here/rt/bin/java native=$here/native peers=$here/peers
     program="$here/lib/*" benchmarks="$here/bench/*:$here/lib/*" junit="$here/test/*"
-    tests="$here/test/engine $here/test/nn $here/test/optim $here/test/infer"
+    tests=("$here"/test/{engine,nn,optim,infer,train})
     shared=$here/shared rondo=$here/bin/rondo
     [ -n "$commit" ] || commit=$(sed -n 's/^commit //p' "$here/VERSION")
 else
@@ -67,7 +68,7 @@ else
     jmh=$jmh:$repository/org/apache/commons/commons-math3/3.6.1/commons-math3-3.6.1.jar
     program="$root/cli/target/classes:$root/cli/target/lib/*"
     benchmarks="$root/bench/target/classes:$jmh:$root/cli/target/lib/*"
-    tests="$root/engine/target/test-classes $root/nn/target/test-classes $root/optim/target/test-classes $root/infer/target/test-classes"
+    tests=("$root"/{engine,nn,optim,infer,train}/target/test-classes)
     shared=$root/../shared native=$root/kernels/target/native/rondo/kernels peers=$root/bench/peers
     if [ "$device" = cuda ] && [ -f "$native/librondo_cuda.so" ]; then
         make --no-print-directory -s -C "$root/kernels" OUT="$native" test_cuda >>"$out/build.log" 2>&1
@@ -154,9 +155,9 @@ fi
 if wanted tests; then
     golden=absent
     if [ -d "$shared/golden" ]; then golden=present; fi
-    scan=""
-    for folder in $tests; do scan=$scan:$folder; done
-    classes='^rondo\..*(GpuFunctions|Gradients|ProgramProperties|Bind|Vectors|Golden.*|DecodeStep)Test$'
+    scan=$(printf ':%s' "${tests[@]}")
+    classes='GpuFunctions|Gradients|ProgramProperties|Bind|DeviceMemory|FiniteCheck|AwaitedSteps|Vectors|Golden.*|DecodeStep'
+    classes="^rondo\\..*($classes|DistillationStep|EllisAdam|ParameterGroup|UpdatePolicy|Forward)Test\$"
     run tests "$(limit 80)" "$java" "${flags[@]}" -Xmx3g "-Drondo.gpu=$device" "-Drondo.shared=$shared" \
         -cp "$junit$scan:$program" org.junit.platform.console.ConsoleLauncher execute --scan-classpath="${scan#:}" \
         --include-classname="$classes" --details=summary --disable-banner --reports-dir="$out/junit"
@@ -178,7 +179,8 @@ for tool in memcheck racecheck initcheck synccheck; do
     elif ! command -v compute-sanitizer >/dev/null; then
         result "$tool" skipped 0 "compute-sanitizer is not on the PATH; it is part of the CUDA toolkit"
     else
-        run "$tool" "$(limit 30)" compute-sanitizer --tool "$tool" --error-exitcode 9 "$native/test_cuda"
+        mapfile -t groups < <("$native/test_cuda" --list | grep '^tensor_' && "$native/test_cuda" --list | grep -v '^tensor_')
+        run "$tool" "$(limit 30)" compute-sanitizer --tool "$tool" --error-exitcode 9 "$native/test_cuda" "${groups[@]}"
         passed=$(grep -c '^  [a-z_]* *ok ' "$out/$tool.log")
         errors=$(sed -n 's/^=* *ERROR SUMMARY: //p' "$out/$tool.log" | tail -n 1)
         if grep -q '^=* *\(Invalid\|Error\|Uninitialized\|Barrier error\|Race reported\)' "$out/$tool.log"; then

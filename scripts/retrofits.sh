@@ -3,11 +3,11 @@
 # and no curriculum, with AdamW in Muon's place, and beside the base as a teacher, and the fixed-depth base trained on for
 # equal FLOPs, each over r = 1 to 32.
 #
-#   scripts/retrofits.sh [small|large|all] [--model DIR] [--texts DIR] [--out DIR]
+#   scripts/retrofits.sh [tiny|small|large|all] [--models DIR] [--texts DIR] [--out DIR]
 #
-# small: babyllama361, a published Llama of five layers, cut into 0 / 2-3 / 4. large: a base of twelve layers that is first
-# trained here, cut into 0-2 / 5-8 / 9-11. Without options model and texts (TinyStories) come from ../shared; they are only
-# read. The same command goes on after an interruption.
+# tiny and small: stories260K and babyllama361, published Llamas of five layers, cut into 0 / 2-3 / 4. large: a base of twelve
+# layers that is first trained here, cut into 0-2 / 5-8 / 9-11. Without options models and texts (TinyStories) come from
+# ../shared; they are only read. The same command goes on after an interruption.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/measures.sh
@@ -18,25 +18,27 @@ fail() {
 }
 
 which=all
-case ${1:-} in small | large | all)
+case ${1:-} in tiny | small | large | all)
     which=$1
     shift
     ;;
 esac
-model=../shared/models/babyllama361-hf
+models=../shared/models
 texts=../shared/data/text
 out=runs/retrofits
 while [ $# -gt 0 ]; do
     case $1 in
-        --model | --texts | --out)
+        --models | --texts | --out)
             [ $# -gt 1 ] || fail 2 "$1: its value is missing"
             declare "${1#--}=$2"
             shift 2
             ;;
-        *) fail 2 "unknown argument $1; expected small, large, all, --model, --texts or --out" ;;
+        *) fail 2 "unknown argument $1; expected tiny, small, large, all, --models, --texts or --out" ;;
     esac
 done
-[ -d "$model" ] || fail 2 "$model: no such folder, expected a Llama of five layers; name it with --model"
+for model in stories260K-hf babyllama361-hf; do
+    [ -d "$models/$model" ] || fail 2 "$models/$model: no such folder, expected a Llama of five layers; name its parent with --models"
+done
 for file in train_sample_944k.txt v2_sample_10k_lines.txt valid_sample_794k.txt; do
     [ -e "$texts/$file" ] || fail 2 "$texts/$file: no such file, expected TinyStories; name their folder with --texts"
 done
@@ -79,10 +81,13 @@ compare() { # folder, base, its layers as prelude core coda, steps
     done
 }
 
-if [ $which != large ]; then
-    compare "$out/small" "$model" 0 2-3 4 200
+if [ $which = tiny ] || [ $which = all ]; then
+    compare "$out/tiny" "$models/stories260K-hf" 0 2-3 4 200
 fi
-if [ $which != small ]; then
-    train pretrain scripts/recipes/study/base "$out/large/base" 600 "data.tokenizer=$model"
+if [ $which = small ] || [ $which = all ]; then
+    compare "$out/small" "$models/babyllama361-hf" 0 2-3 4 200
+fi
+if [ $which = large ] || [ $which = all ]; then
+    train pretrain scripts/recipes/study/base "$out/large/base" 600 "data.tokenizer=$models/babyllama361-hf"
     compare "$out/large" "$out/large/base" 0-2 5-8 9-11 100
 fi

@@ -180,6 +180,20 @@ void test_bf16_products(rondo_stream *s)
     recorded(s);
 }
 
+/* A few small shapes for tiles of both sizes, operands aligned and not, and the symmetric ones: what a sanitizer has time for. */
+void test_tensor_products(rondo_stream *s)
+{
+    for (int t = 0; t < 4; t++) {
+        struct product q = {.batch = 1, .m = 20, .n = 40, .k = 72, .ta = t & 1, .tb = t >> 1, .type_a = 1, .type_b = 1, .type_out = t & 1,
+            .alpha = 1};
+        one(s, q);
+        q.beta = 1, q.in_place = 1, q.pad = 1, q.offset = 1;
+        one(s, q);
+    }
+    one(s, (struct product){.batch = 1, .m = 136, .n = 136, .k = 40, .tb = 1, .type_a = 1, .type_b = 1, .alpha = 2});
+    one(s, (struct product){.batch = 1, .m = 72, .n = 72, .k = 24, .type_a = 1, .type_b = 1, .alpha = 1, .symmetric = 1});
+}
+
 void test_bf16_symmetric(rondo_stream *s)
 {
     const int64_t shapes[][3] = {{1, 1, 5}, {1, 7, 3}, {1, 64, 64}, {3, 65, 100}, {1, 200, 70}, {2, 136, 72}, {1, 300, 40}};

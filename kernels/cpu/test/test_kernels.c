@@ -1,7 +1,8 @@
 /*
  * test_kernels.c: every operation of a library against plain loops in double, on regular, odd, one-row and ragged shapes; on a
  * processor with 1, 2 and 3 threads, whose bits must agree, and RONDO_CPU picks the instruction set. Device memory must be the
- * host's, so a GPU's sources run here on the emulator. Prints one line per operation.
+ * host's, so a GPU's sources run here on the emulator. Prints one line per operation. Arguments are the groups to run, in this order; all
+ * without; --list names them.
  */
 #include "check.h"
 
@@ -16,7 +17,7 @@ struct test {
     X(qk_bias) X(qk_norm) X(rotary) X(attention) X(cached_attention) X(truncated_normal) X(linear_cross_entropy) X(linear_distillation) \
     X(sum_squares) X(adamw) X(ellis_adam) X(muon) \
     X(bf16_elementwise) X(bf16_embedding) X(bf16_rms_norm) X(bf16_rotary) X(bf16_loss) X(bf16_attention) \
-    X(bf16_cached_attention) X(errors)
+    X(bf16_cached_attention) X(errors) X(tensor_products) X(tensor_attention)
 
 #define DECLARE(name) void test_##name(rondo_stream *s);
 TESTS(DECLARE)
@@ -137,8 +138,47 @@ void refused(const char *what, int32_t code, int32_t wanted, const char *part)
     failures++;
 }
 
+static const struct test *named(const char *name)
+{
+    for (int t = 0; t < COUNT(tests); t++)
+        if (strcmp(name, tests[t].name) == 0) return &tests[t];
+    return 0;
+}
+
+/* One group, on a processor by 1, 2 and 3 threads; a GPU ignores their number. Returns how often it failed. */
+static int run(const struct test *test)
+{
+    int processor = strncmp(rondo_describe(), "cpu", 3) == 0;
+    uint64_t first = 0;
+    worst = 0;
+    failures = 0;
+    for (int32_t threads = 1; threads <= (processor ? 3 : 1); threads++) {
+        rondo_stream *s;
+        if (rondo_stream_create(0, threads, &s) != RONDO_OK) {
+            printf("%s\n", rondo_error());
+            return 1;
+        }
+        bits = 0xcbf29ce484222325u;
+        seed((uint64_t) (test - tests) + 1);
+        test->run(s);
+        call(rondo_stream_destroy(s));
+        if (threads == 1) first = bits;
+        if (bits != first) {
+            printf("    %d threads give other bits than one\n", threads);
+            failures++;
+        }
+    }
+    printf("  %-22s %s  largest error %.2e\n", test->name, failures ? "FAILED" : "ok", worst);
+    fflush(stdout);
+    return failures;
+}
+
 int main(int count, char **arguments)
 {
+    if (count == 2 && strcmp(arguments[1], "--list") == 0) {
+        for (int t = 0; t < COUNT(tests); t++) puts(tests[t].name);
+        return 0;
+    }
     const char *asked = getenv("RONDO_CPU");
     const char *marks[] = {"plain", "avx2", "avx512"};
     for (int i = 0; asked && i < 3; i++)
@@ -147,29 +187,14 @@ int main(int count, char **arguments)
             return 0;
         }
     printf("%s\n", rondo_describe());
-    /* A GPU ignores the number of threads. */
-    int failed = 0, processor = strncmp(rondo_describe(), "cpu", 3) == 0;
-    for (size_t t = 0; t < sizeof(tests) / sizeof(tests[0]); t++) {
-        if (count > 1 && strcmp(arguments[1], tests[t].name) != 0) continue;
-        uint64_t first = 0;
-        worst = 0;
-        failures = 0;
-        for (int32_t threads = 1; threads <= (processor ? 3 : 1); threads++) {
-            rondo_stream *s;
-            if (rondo_stream_create(0, threads, &s) != RONDO_OK) return printf("%s\n", rondo_error()), 1;
-            bits = 0xcbf29ce484222325u;
-            seed(t + 1);
-            tests[t].run(s);
-            call(rondo_stream_destroy(s));
-            if (threads == 1) first = bits;
-            if (bits != first) {
-                printf("    %d threads give other bits than one\n", threads);
-                failures++;
-            }
+    int failed = 0;
+    for (int i = 1; i < count; i++)
+        if (!named(arguments[i])) {
+            fprintf(stderr, "\"%s\": no such group, expected some of", arguments[i]);
+            for (int t = 0; t < COUNT(tests); t++) fprintf(stderr, " %s", tests[t].name);
+            return fprintf(stderr, "\n"), 2;
         }
-        printf("  %-22s %s  largest error %.2e\n", tests[t].name, failures ? "FAILED" : "ok", worst);
-        fflush(stdout);
-        failed += failures;
-    }
+    for (int i = 1; i < count; i++) failed += run(named(arguments[i]));
+    for (int t = 0; count == 1 && t < COUNT(tests); t++) failed += run(&tests[t]);
     return failed ? 1 : 0;
 }

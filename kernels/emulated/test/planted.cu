@@ -53,6 +53,30 @@ template <bool WAIT> __global__ void asynchronous_kernel(const float *x, int n, 
     if (!WAIT) copy_wait<0>();
 }
 
+/*
+ * Tiles of 16 x 16 bf16, one for each warp, that the warp beside it loads by ldmatrix: correct, without the barrier before a load, or without
+ * the one before a tile that others still load is written again. What is written again is what was there, so that the numbers are right
+ * in every order and the thread sanitizer alone can tell.
+ */
+enum class Missing { NOTHING, BEFORE_LOAD, BEFORE_OVERWRITE };
+template <Missing MISSING> __global__ void tiles_kernel(const float *x, float *out)
+{
+    constexpr int WARPS = THREADS / WARP, TILE = 16 * 16;
+    SHARED_ARRAY(uint16_t, tiles, WARPS * TILE);
+    int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    float sum = 0;
+    for (int round = 0; round < 2; round++) {
+        for (int i = lane; i < TILE; i += WARP) tiles[warp * TILE + i] = narrow(x[threadIdx.x]);
+        if (round == 0 || MISSING != Missing::BEFORE_LOAD) __syncthreads();
+        unsigned r[4];
+        ldmatrix4<false>(r, tiles + (warp + 1) % WARPS * TILE + lane % 16 * 16 + lane / 16 * 8);
+        for (int m = 0; m < 4; m++) sum += low(r[m]) + high(r[m]);
+        if (MISSING != Missing::BEFORE_OVERWRITE) __syncthreads();
+    }
+    sum = warp_sum(sum);
+    if (lane == 0) out[warp] = sum;
+}
+
 __global__ void divergent_kernel(float *out)
 {
     if (threadIdx.x < 64) {
@@ -147,6 +171,18 @@ template <bool WAIT> static bool copies(Bench &b)
     return well;
 }
 
+template <Missing MISSING> static bool tiles(Bench &b)
+{
+    LAUNCH(tiles_kernel<MISSING>, 1, THREADS, 0, b.stream, b.in, b.out);
+    bool well = launched_well();
+    for (int warp = 0; well && warp < THREADS / WARP; warp++) {
+        float wanted = 0;
+        for (int lane = 0; lane < WARP; lane++) wanted += 2 * 8 * b.x[(warp + 1) % (THREADS / WARP) * WARP + lane];
+        well = is(b.out[warp], wanted);
+    }
+    return well;
+}
+
 template <int WHERE> static bool outside(Bench &b)
 {
     int where = WHERE;
@@ -172,6 +208,7 @@ static const struct {
     {"correct-sum", "never", sums<true>},
     {"correct-rotation", "never", rotates<true>},
     {"correct-copy", "never", copies<true>},
+    {"correct-tiles", "never", tiles<Missing::NOTHING>},
     {"missing-barrier", "thread", sums<false>},
     {"missing-wait", "always", copies<false>},
     {"divergent-barrier", "always", divergent},
@@ -180,6 +217,8 @@ static const struct {
     {"unwritten-shared-memory", "always", unwritten},
     {"too-many-threads", "always", too_large},
     {"missing-last-barrier", "thread", rotates<false>},
+    {"tiles-loaded-too-early", "thread", tiles<Missing::BEFORE_LOAD>},
+    {"tiles-written-too-early", "thread", tiles<Missing::BEFORE_OVERWRITE>},
     {"race-of-blocks", "thread", across_blocks},
     {"read-outside", "address", outside<0>},
     {"write-outside", "address", outside<1>},

@@ -7,7 +7,6 @@ module rondo.data {
   requires tools.jackson.databind;
   requires static duckdb.jdbc;
   requires static com.github.luben.zstd_jni;
-  requires static flatbuffers.java;
   requires static org.apache.arrow.format;
 
   exports rondo.data;

@@ -21,6 +21,7 @@ import rondo.data.rows.Rank;
 import rondo.data.rows.ReadyBatches;
 import rondo.data.rows.RowCycle;
 import rondo.data.rows.RowRule;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizers;
 
 /**
@@ -76,6 +77,7 @@ public final class DataFigures {
             new Pack(
                 words,
                 words.vocabularySize(),
+                SpecialIds.NONE,
                 length,
                 RowRule.WRAPPED,
                 Pack.defaultRowsPerShard(length),
@@ -123,7 +125,7 @@ public final class DataFigures {
     var rows =
         shards
             ? RowCycle.shards(packed, packing, 1, Rank.ONLY)
-            : RowCycle.streaming(DocumentSource.of(folder), packing);
+            : RowCycle.streaming(DocumentSource.of(folder), packing, Rank.ONLY);
     var shape = new BatchShape(ROWS_OF_A_BATCH, length);
     int[] tokens = new int[shape.size()];
     int[] targets = new int[shape.size()];

@@ -14,10 +14,12 @@ import picocli.CommandLine.Parameters;
 import rondo.nn.Export;
 import rondo.nn.WeightFiles;
 import rondo.nn.checkpoint.AtomicFiles;
+import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.BlockKind;
 import rondo.nn.checkpoint.CheckpointFolder;
 import rondo.nn.checkpoint.ConfigWriter;
 import rondo.nn.checkpoint.GenerationConfig;
+import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.Shards;
 import rondo.nn.checkpoint.TensorToWrite;
 
@@ -72,6 +74,13 @@ final class ExportCommand extends Work {
   private String most = "5GB";
 
   @Option(
+      names = "--untie",
+      description =
+          "Give a model of fixed depth whose head is its embedding a head of its own, with the same"
+              + " values: trained further, both move apart.")
+  private boolean untie;
+
+  @Option(
       names = "--code",
       paramLabel = "DIR",
       description = "Folder with the two Python files of the published code, to be copied.")
@@ -85,7 +94,8 @@ final class ExportCommand extends Work {
     Output.requireFresh("--out", out);
     try (var files = CheckpointFolder.open(folder)) {
       var precision = precision(files);
-      var tensors = Export.tensors(files, precision);
+      var config = config(files.config());
+      var tensors = Export.tensors(files, precision, untie);
       var unused = files.unusedNote();
       if (unused != null) {
         console.note(folder + ": " + unused);
@@ -99,8 +109,7 @@ final class ExportCommand extends Work {
             out.resolve(String.valueOf(module.getFileName())), Files.readAllBytes(module));
       }
       // Last: a folder without it is no model, so a half-written one is none.
-      ConfigWriter.write(
-          out.resolve(CheckpointFolder.CONFIG), files.config().withDtype(precision.dtype()));
+      ConfigWriter.write(out.resolve(CheckpointFolder.CONFIG), config.withDtype(precision.dtype()));
       report(console, folder, tensors, precision, written, kept);
       if (precision == WeightFiles.Precision.BF16
           && files.config().block().kind() == BlockKind.HUGINN) {
@@ -109,6 +118,18 @@ final class ExportCommand extends Work {
                 + " which stays float32: load with torch_dtype=torch.bfloat16");
       }
     }
+  }
+
+  private ModelConfig config(ModelConfig stored) {
+    if (!untie) {
+      return stored;
+    }
+    if (stored instanceof BaseConfig base && base.tied()) {
+      return base.untied();
+    }
+    throw new IllegalArgumentException(
+        "--untie: %s: expected a model of fixed depth whose head is its embedding"
+            .formatted(model));
   }
 
   private WeightFiles.Precision precision(CheckpointFolder files) {

@@ -10,12 +10,14 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import rondo.data.DocumentSource;
+import rondo.data.rows.PackManifest;
 import rondo.data.rows.Packing;
 import rondo.data.tokenizer.Tokenizers;
 import rondo.engine.device.Device;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.train.LossOverDepth;
+import rondo.train.ModelTokens;
 
 /** Validation loss over recurrences. */
 @Command(
@@ -152,7 +154,10 @@ final class LossCommand extends Work {
         tokenizer == null
             ? Models.tokenizer(model.folder())
             : Optional.of(Tokenizers.load(tokenizer));
-    var packing = Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words);
+    var packing =
+        Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words)
+            .with(ModelTokens.of(config));
+    PackManifest.check(data, packing.model());
     long total = rows == Integer.MAX_VALUE ? 0 : rows;
     var of = models.size() == 1 ? "" : model.name();
     try (var weights = Models.load(model.folder(), device, console)) {

@@ -12,8 +12,10 @@ import rondo.data.rows.Chat;
 import rondo.data.rows.ChatTemplate;
 import rondo.data.rows.Pack;
 import rondo.data.rows.RowRule;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizer;
 import rondo.data.tokenizer.Tokenizers;
+import rondo.train.ModelTokens;
 
 /** Text becomes rows of token ids. */
 @Command(
@@ -132,10 +134,12 @@ final class PackCommand extends Work {
     }
     var folder = model == null ? null : Models.folder(model, console);
     var words = tokenizer(folder);
+    var config = folder == null ? null : Models.config(folder);
     var pack =
         new Pack(
             words,
-            folder == null ? words.vocabularySize() : Models.config(folder).vocabulary(),
+            config == null ? words.vocabularySize() : config.vocabulary(),
+            config == null ? SpecialIds.NONE : ModelTokens.of(config),
             sequenceLength,
             rule(),
             rowsPerShard == null

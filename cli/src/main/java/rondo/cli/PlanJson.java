@@ -6,6 +6,7 @@ import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.ParameterCounts;
 import rondo.nn.checkpoint.RecurrentConfig;
 import rondo.nn.depth.Keep;
+import rondo.train.MemoryPlan;
 import tools.jackson.databind.node.ObjectNode;
 
 /** A plan for programs: numbers without rounding. */
@@ -89,29 +90,23 @@ final class PlanJson {
   private static void step(
       ObjectNode node, StepPlan step, ParameterCounts counts, @Nullable Double flopsPerSecond) {
     node.put("batch", step.batch()).put("sequence_length", step.time());
-    if (step.keeps().size() > 1) {
+    if (!step.isFixed()) {
+      node.put("sampler", step.recipe().depth().sampler().toString());
       node.put("frozen", step.depth().frozen()).put("tracked", step.depth().tracked());
+      node.put("most_tracked", step.recipe().depth().mostTracked());
     }
     for (var keep : step.keeps().keySet()) {
       var pass = step.pass(keep);
       var one = node.putObject("keep_" + keep.name().toLowerCase(Locale.ROOT));
-      var memory = one.putObject("bytes");
-      memory.put("weights", step.weightBytes());
-      memory.put("copies", step.copyBytes());
-      memory.put("teacher", step.teacherBytes());
-      memory.put("gradients", step.gradientBytes());
-      memory.put("optimizer", step.update().stateBytes());
-      memory.put("state", pass.stateBytes());
-      memory.put("workspace", Math.max(pass.workspaceBytes(), step.update().workspaceBytes()));
-      memory.put("total", step.bytes(keep));
-      one.put("bytes_moved", pass.movedBytes());
-      one.put("flops", pass.flops());
+      memory(one.putObject("bytes"), pass.memory());
+      one.put("bytes_moved", pass.movedBytes(step.depth()));
+      one.put("flops", pass.flops(step.depth()));
       var programs = one.putArray("programs");
       for (var part : pass.parts()) {
         programs
             .addObject()
             .put("name", part.name())
-            .put("runs", part.runs())
+            .put("runs", part.runs(step.depth()))
             .put("flops", part.flops());
       }
     }
@@ -120,7 +115,20 @@ final class PlanJson {
     if (flopsPerSecond != null) {
       node.put(
           "seconds_at_least",
-          (step.pass(Keep.ALL).flops() + step.update().flops()) / flopsPerSecond);
+          (step.pass(Keep.ALL).flops(step.depth()) + step.update().flops()) / flopsPerSecond);
     }
+  }
+
+  private static void memory(ObjectNode node, MemoryPlan memory) {
+    node.put("weights", memory.weights());
+    node.put("average", memory.average());
+    node.put("copies", memory.copies());
+    node.put("teacher", memory.teacher());
+    node.put("gradients", memory.gradients());
+    node.put("optimizer", memory.optimizer());
+    node.put("state", memory.state());
+    node.put("workspace", memory.workspace());
+    node.put("validation", memory.validation());
+    node.put("total", memory.total());
   }
 }

@@ -2,13 +2,16 @@ package rondo.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 import rondo.nn.checkpoint.BaseConfig;
 import rondo.nn.checkpoint.ParameterCounts;
 import rondo.nn.checkpoint.PublishedFlops;
 import rondo.nn.checkpoint.RecurrentConfig;
+import rondo.nn.depth.ExpectedDepth;
 import rondo.nn.depth.Keep;
 import rondo.optim.Curve;
+import rondo.train.MemoryPlan;
 
 /** A plan for people. */
 final class PlanText {
@@ -39,30 +42,40 @@ final class PlanText {
       parts.add("Training FLOPs of the published runs, by their formula\n" + published(runs));
     }
     parts.add(
-        "Memory of a pass of %d × %s tokens%s, %s\n"
+        "Memory of a run in passes of %d × %s tokens%s, %s\n"
                 .formatted(
                     step.batch(),
                     Numbers.count(step.time()),
-                    depth(subject, step),
-                    step.copyBytes() == 0 ? "all in float32" : "activations in bfloat16")
+                    room(step),
+                    step.pass().memory().copies() == 0
+                        ? "all in float32"
+                        : "activations in bfloat16")
             + memory(step));
-    parts.add("FLOPs of that pass, and of an update\n" + flops(step, counts, flopsPerSecond));
+    parts.add(
+        "FLOPs of the products of such a pass and of an update%s\n"
+                .formatted(step.isFixed() ? "" : depth(step))
+            + flops(step, counts, flopsPerSecond));
     if (run != null) {
-      boolean drawn = subject.config() instanceof RecurrentConfig;
-      parts.add(
-          "The run"
-              + (drawn ? " at the mean recurrence; lognormal-poisson draws average one more" : "")
-              + "\n"
-              + run(run, flopsPerSecond));
+      parts.add("The run\n" + run(run, flopsPerSecond));
     }
     return String.join("\n\n", parts);
   }
 
-  private static String depth(PlanCommand.Subject subject, StepPlan step) {
-    return subject.config() instanceof RecurrentConfig
-        ? " with %d frozen and %d tracked recurrences"
-            .formatted(step.depth().frozen(), step.depth().tracked())
-        : "";
+  /** What a pass has memory for. */
+  private static String room(StepPlan step) {
+    return step.isFixed()
+        ? ""
+        : " with room for %d tracked recurrences".formatted(step.recipe().depth().mostTracked());
+  }
+
+  /** How deep a pass is. */
+  private static String depth(StepPlan step) {
+    return ", with %s frozen and %s tracked recurrences:\nmeans of %s, by formula or over %s draws"
+        .formatted(
+            Numbers.decimal(step.depth().frozen(), 2),
+            Numbers.decimal(step.depth().tracked(), 2),
+            step.recipe().depth().sampler().scheme().text(),
+            Numbers.count(ExpectedDepth.DRAWS));
   }
 
   private static TextTable parameters(PlanCommand.Subject subject, ParameterCounts counts) {
@@ -116,56 +129,60 @@ final class PlanText {
   }
 
   private static TextTable memory(StepPlan step) {
-    var keeps = List.copyOf(step.keeps().keySet());
-    boolean both = keeps.size() > 1;
     var table =
-        both
-            ? new TextTable("region", "keep: state", "keep: all")
-            : new TextTable("region", "bytes");
-    memoryRow(table, "weights", keeps, keep -> step.weightBytes());
-    if (step.copyBytes() > 0) {
-      memoryRow(table, "weights in bf16", keeps, keep -> step.copyBytes());
-    }
-    if (step.teacherBytes() > 0) {
-      memoryRow(table, "teacher", keeps, keep -> step.teacherBytes());
-    }
-    memoryRow(table, "gradients", keeps, keep -> step.gradientBytes());
+        step.isFixed()
+            ? new TextTable("region", "bytes")
+            : new TextTable("region", "keep: state", "keep: all");
     var optimizer = "optimizer (" + step.update().name() + ")";
-    memoryRow(table, optimizer, keeps, keep -> step.update().stateBytes());
-    memoryRow(table, "states and kept values", keeps, keep -> step.pass(keep).stateBytes());
-    memoryRow(
-        table,
-        "workspace",
-        keeps,
-        keep -> Math.max(step.pass(keep).workspaceBytes(), step.update().workspaceBytes()));
+    memoryRow(table, "weights", step, MemoryPlan::weights);
+    memoryRow(table, "averaged weights", step, MemoryPlan::average);
+    memoryRow(table, "weights in bf16", step, MemoryPlan::copies);
+    memoryRow(table, "teacher", step, MemoryPlan::teacher);
+    memoryRow(table, "gradients", step, MemoryPlan::gradients);
+    memoryRow(table, optimizer, step, MemoryPlan::optimizer);
+    memoryRow(table, "states and kept values", step, MemoryPlan::state);
+    memoryRow(table, "workspace", step, MemoryPlan::workspace);
+    memoryRow(table, "during a validation", step, MemoryPlan::validation);
     table.rule();
-    memoryRow(table, "total", keeps, step::bytes);
-    memoryRow(table, "moved by the pass, at least", keeps, keep -> step.pass(keep).movedBytes());
-    return table;
+    memoryRow(table, "total", step, MemoryPlan::total);
+    var moved = new ArrayList<>(List.of("moved by a pass, at least"));
+    step.keeps()
+        .values()
+        .forEach(pass -> moved.add(Numbers.bytes((long) pass.movedBytes(step.depth()))));
+    return table.row(moved.toArray(new String[0]));
   }
 
+  /** A line of what there is any of. */
   private static void memoryRow(
-      TextTable table,
-      String name,
-      List<Keep> keeps,
-      java.util.function.ToLongFunction<Keep> bytes) {
+      TextTable table, String name, StepPlan step, ToLongFunction<MemoryPlan> bytes) {
     var cells = new ArrayList<>(List.of(name));
-    keeps.forEach(keep -> cells.add(Numbers.bytes(bytes.applyAsLong(keep))));
-    table.row(cells.toArray(new String[0]));
+    long sum = 0;
+    for (var pass : step.keeps().values()) {
+      long here = bytes.applyAsLong(pass.memory());
+      cells.add(Numbers.bytes(here));
+      sum += here;
+    }
+    if (sum > 0) {
+      table.row(cells.toArray(new String[0]));
+    }
   }
 
   private static TextTable flops(
       StepPlan step, ParameterCounts counts, @Nullable Double flopsPerSecond) {
     var table = new TextTable("program", "runs", "FLOPs a run", "FLOPs");
     for (var part : step.pass(Keep.ALL).parts()) {
+      double runs = part.runs(step.depth());
       table.row(
-          part.name(), "" + part.runs(), Numbers.flops(part.flops()), Numbers.flops(part.total()));
+          part.name(),
+          Numbers.decimal(runs, runs == Math.rint(runs) ? 0 : 2),
+          Numbers.flops(part.flops()),
+          Numbers.flops(runs * part.flops()));
     }
     table.rule();
-    double all = step.pass(Keep.ALL).flops();
+    double all = step.pass(Keep.ALL).flops(step.depth());
     table.row("counted", "", "", Numbers.flops(all));
-    if (step.keeps().size() > 1) {
-      double recomputed = step.pass(Keep.STATE).flops();
+    if (!step.isFixed()) {
+      double recomputed = step.pass(Keep.STATE).flops(step.depth());
       table.row("counted, keep: state", "", "", Numbers.flops(recomputed));
     }
     table.row("published formula", "", "", Numbers.flops(formula(step, counts)));
@@ -180,12 +197,12 @@ final class PlanText {
     return table;
   }
 
-  /** The papers' count for one pass. */
+  /** The papers' count for one pass, at the mean recurrence. */
   static double formula(StepPlan step, ParameterCounts counts) {
     double tokens = (double) step.batch() * step.time();
-    return step.keeps().size() == 1
+    return step.isFixed()
         ? PublishedFlops.fixed(counts, 1, tokens)
-        : PublishedFlops.step(counts, tokens, step.depth().total(), step.depth().tracked());
+        : PublishedFlops.step(counts, tokens, step.target().total(), step.target().tracked());
   }
 
   private static TextTable run(RunPlan run, @Nullable Double flopsPerSecond) {

@@ -4,135 +4,139 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import rondo.engine.graph.DType;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
 import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
-import rondo.nn.WorkingWeights;
 import rondo.nn.depth.Depth;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.Distillation;
-import rondo.nn.depth.FixedPlan;
+import rondo.nn.depth.ExpectedDepth;
 import rondo.nn.depth.Keep;
-import rondo.nn.depth.Objective;
 import rondo.optim.OptimizerConfig;
-import rondo.optim.UpdatePlan;
-import rondo.train.UpdatePolicy;
+import rondo.train.MemoryPlan;
+import rondo.train.Recipe;
+import rondo.train.StepPlans;
 
 /**
- * Memory and work of a training step, traced at full size with nothing allocated.
+ * Memory and work of a recipe's training step after all its rises, traced at full size with nothing
+ * allocated.
  *
- * @param copyBytes of the bf16 copies of the weights, none in f32
- * @param teacherBytes of a teacher's weights and their copies, none without one
- * @param gradientBytes of what is trained
+ * @param target the depth that the sampler aims at; one recurrence of a fixed-depth model
+ * @param depth the mean of what it draws
  * @param keeps by what a tracked recurrence keeps; a fixed-depth model has one entry
  */
 record StepPlan(
-    int batch,
-    int time,
-    Depth depth,
-    long weightBytes,
-    long copyBytes,
-    long teacherBytes,
-    long gradientBytes,
-    Update update,
-    Map<Keep, Pass> keeps) {
+    Recipe recipe, Depth target, ExpectedDepth depth, Update update, Map<Keep, Pass> keeps) {
 
   /** An update of all trained parameters, by an optimiser of some name. */
-  record Update(String name, long stateBytes, long workspaceBytes, long flops) {}
+  record Update(String name, long flops) {}
 
-  /** One program of a pass: how often it runs, and what one run costs. */
-  record Part(String name, int runs, long flops) {
-    double total() {
-      return (double) runs * flops;
+  /** One program of a pass: what one run of it costs. */
+  record Part(String name, long flops, long movedBytes) {
+    /** How often a pass runs it. */
+    double runs(ExpectedDepth depth) {
+      return switch (name) {
+        case "core" -> depth.frozen();
+        case "core, keeping", "core backward" -> depth.tracked();
+        default -> 1;
+      };
     }
   }
 
-  /** Forward and backward over one micro-batch. */
-  record Pass(long stateBytes, long workspaceBytes, long movedBytes, List<Part> parts) {
-    double flops() {
-      return parts.stream().mapToDouble(Part::total).sum();
+  /** Forward and backward over one micro-batch, and the memory of a run of such. */
+  record Pass(MemoryPlan memory, List<Part> parts) {
+    double flops(ExpectedDepth depth) {
+      return parts.stream().mapToDouble(part -> part.runs(depth) * part.flops).sum();
     }
 
-    /** The same at another depth: only the core's runs change. */
-    double flops(Depth depth) {
-      double sum = 0;
-      for (var part : parts) {
-        int runs =
-            switch (part.name) {
-              case "core" -> depth.frozen();
-              case "core, keeping", "core backward" -> depth.tracked();
-              default -> part.runs;
-            };
-        sum += (double) runs * part.flops;
-      }
-      return sum;
+    double movedBytes(ExpectedDepth depth) {
+      return parts.stream().mapToDouble(part -> part.runs(depth) * part.movedBytes).sum();
     }
   }
 
-  long bytes(Keep keep) {
-    var pass = pass(keep);
-    return weightBytes
-        + copyBytes
-        + teacherBytes
-        + gradientBytes
-        + update.stateBytes
-        + pass.stateBytes
-        + Math.max(pass.workspaceBytes, update.workspaceBytes);
+  int batch() {
+    return recipe.micro();
+  }
+
+  int time() {
+    return recipe.data().sequenceLength();
+  }
+
+  boolean isFixed() {
+    return keeps.size() == 1;
   }
 
   Pass pass(Keep keep) {
     return java.util.Objects.requireNonNull(keeps.get(keep));
   }
 
-  static StepPlan of(
-      Model model,
-      int batch,
-      int time,
-      Depth depth,
-      OptimizerConfig optimizer,
-      UpdatePolicy policy,
-      @Nullable Distillation distillation,
-      DType activations) {
+  /** As the recipe's run keeps it. */
+  Pass pass() {
+    return pass(isFixed() ? Keep.ALL : recipe.depth().keep());
+  }
+
+  /**
+   * Plans.
+   *
+   * @param recipe whose rows of a pass are chosen
+   * @param distillation from the recipe's teacher, or null
+   */
+  static StepPlan of(Recipe recipe, Model model, @Nullable Distillation distillation) {
     var layout = new ParameterLayout(model.parameters());
-    var trained = policy.trained(model);
-    var objective = new Objective(1, 0, trained, distillation);
-    var update = new UpdatePlan(layout, trained, optimizer, policy::groupOf, 1);
+    var trained = recipe.updates().trained(model);
+    var update = StepPlans.update(recipe, layout, trained);
+    var objective = StepPlans.objective(recipe, trained, distillation);
     var keeps = new LinkedHashMap<Keep, Pass>();
+    var target = new Depth(0, 1);
+    var depth = new ExpectedDepth(0, 1);
     switch (model) {
       case FixedModel m -> {
-        var plan = new FixedPlan(m, batch, time, objective, activations);
-        keeps.put(
-            Keep.ALL,
-            new Pass(
+        var plan = StepPlans.fixed(recipe, m, objective);
+        var memory =
+            MemoryPlan.of(
+                recipe,
+                layout,
+                model,
+                trained,
+                update,
+                distillation,
                 plan.stateBytes(),
-                plan.workspaceBytes(),
-                plan.bytes(),
-                List.of(new Part("forward and backward", 1, plan.flops()))));
+                plan.workspaceBytes());
+        var part = new Part("forward and backward", plan.flops(), plan.bytes());
+        keeps.put(Keep.ALL, new Pass(memory, List.of(part)));
       }
       case RecurrentModel m -> {
+        var policy = recipe.depth();
+        var sampler = policy.sampler();
+        target =
+            sampler.target(policy.curriculum().peak(), policy.backprop().peak(), sampler.ramp());
+        depth = ExpectedDepth.of(sampler.scheme(), target);
         for (var keep : Keep.values()) {
-          var plan =
-              new DepthPlan(m, batch, time, depth.tracked(), keep, true, objective, activations);
-          keeps.put(keep, pass(plan, depth));
+          var plan = StepPlans.depth(recipe, m, objective, keep);
+          var memory =
+              MemoryPlan.of(
+                  recipe,
+                  layout,
+                  model,
+                  trained,
+                  update,
+                  distillation,
+                  plan.stateBytes(),
+                  plan.workspaceBytes());
+          keeps.put(keep, new Pass(memory, parts(plan)));
         }
       }
     }
-    return new StepPlan(
-        batch,
-        time,
-        depth,
-        layout.bytes(),
-        WorkingWeights.bytes(layout, activations),
-        distillation == null ? 0 : distillation.teacherBytes(activations),
-        trained.bytes(),
-        new Update(
-            name(optimizer),
-            update.stateBytes(),
-            update.workspaceBytes(),
-            update.program().flops()),
-        keeps);
+    var cost = new Update(name(recipe.optimizer()), update.program().flops());
+    return new StepPlan(recipe, target, depth, cost, keeps);
+  }
+
+  private static List<Part> parts(DepthPlan plan) {
+    return plan.runs(new Depth(1, 1)).stream()
+        .map(DepthPlan.Runs::program)
+        .map(program -> new Part(program.name(), program.flops(), program.bytes()))
+        .toList();
   }
 
   private static String name(OptimizerConfig optimizer) {
@@ -141,13 +145,5 @@ record StepPlan(
       case OptimizerConfig.AdamWConfig _ -> "AdamW";
       case OptimizerConfig.EllisAdamConfig _ -> "ELLISAdam";
     };
-  }
-
-  private static Pass pass(DepthPlan plan, Depth depth) {
-    var parts =
-        plan.runs(depth).stream()
-            .map(r -> new Part(r.program().name(), r.times(), r.program().flops()))
-            .toList();
-    return new Pass(plan.stateBytes(), plan.workspaceBytes(), plan.bytes(depth), parts);
   }
 }

@@ -57,6 +57,11 @@ record Called(int code, String out, String err) {
     return JSON.readTree(out);
   }
 
+  /** A JSON document. */
+  static JsonNode parsed(String text) {
+    return JSON.readTree(text);
+  }
+
   /** A file of the folder {@code shared} beside the project; without it the test is skipped. */
   static Path shared(String... names) {
     Path file = Path.of(System.getProperty("rondo.shared", "../../shared"), names);

@@ -37,6 +37,22 @@ class ExportTest {
     }
   }
 
+  /** The same logits from one matrix more, which training then moves by itself. */
+  @Test
+  void anUntiedModelIsTheSameUntilItIsTrained() throws IOException {
+    var tied = TinyModels.fixed(folder.resolve("tied"));
+    var untied = folder.resolve("untied");
+    rondo("export", tied, "--out", untied, "--untie").works();
+    assertArrayEquals(logits(tied, false), logits(untied, false));
+    var parameters = rondo("plan", "--model", untied, "--json").json().path("parameters");
+    assertEquals(parameters.path("embedding"), parameters.path("head"));
+    assertTrue(
+        rondo("export", untied, "--out", folder.resolve("no"), "--untie")
+            .wrong()
+            .contains("whose head is its embedding"));
+    assertFalse(Files.exists(folder.resolve("no")));
+  }
+
   @ParameterizedTest
   @CsvSource({"huginn, true", "olmo2-retrofit, true", "llama-retrofit, true", "llama-base, false"})
   void anExportHasTheLogitsOfItsModel(String name, boolean recurrent) {

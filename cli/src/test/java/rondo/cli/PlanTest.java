@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 class PlanTest {
@@ -67,8 +68,9 @@ class PlanTest {
   @Test
   void keepingLessTakesLessMemoryAndMoreWork() {
     var step = rondo("plan", "--model", "huginn", "--json").json().path("step");
-    assertEquals(24, step.path("frozen").asInt());
-    assertEquals(8, step.path("tracked").asInt());
+    assertEquals(33 - 7.98, step.path("frozen").asDouble(), 0.01); // its draws average one more
+    assertEquals(7.98, step.path("tracked").asDouble(), 0.01);
+    assertEquals(8, step.path("most_tracked").asInt());
     var state = step.path("keep_state");
     var all = step.path("keep_all");
     assertEquals(4 * 3_564_976_800L, state.path("bytes").path("weights").asLong());
@@ -206,6 +208,10 @@ class PlanTest {
         rondo("plan", "--model", "huginn", "--sequence-length", 5000).wrong().contains("4096"));
     assertTrue(
         rondo("plan", "--model", "tinyllama", "--recurrences", 4).wrong().contains("fixed depth"));
+    assertTrue(
+        rondo("plan", "--model", "huginn", "--sampler", "poison").wrong().contains("poisson-fill"));
+    assertTrue(
+        rondo("plan", "--model", "tinyllama", "--sampler", "full").wrong().contains("fixed depth"));
     assertTrue(rondo("plan", "--model", "huginn", "--fraction", 0.5).wrong().contains("--steps"));
     assertTrue(
         rondo("plan", "--model", "huginn", "--steps", 5, "--curriculum", "cubic")
@@ -250,6 +256,115 @@ class PlanTest {
             .json()
             .path("micro_batch")
             .isMissingNode());
+  }
+
+  /** The means of spec B.1 (two million draws), and those of schemes with a formula. */
+  @ParameterizedTest
+  @CsvSource({
+    "lognormal-poisson, 4, 1.59, 3.41, 4",
+    "lognormal-poisson, 16, 9.26, 7.74, 8",
+    "fixed, 32, 24, 8, 8",
+    "full, 32, 0, 8.5, 16",
+    "gupta, 32, 23.5, 1.0, 25",
+    "poisson-unbounded-curriculum-100, 32, 24, 8.5, 16"
+  })
+  void theDepthsOfAPassAreTheSamplers(
+      String sampler, int mean, double frozen, double tracked, int most) {
+    var step =
+        rondo("plan", "--model", "huginn", "--recurrences", mean, "--sampler", sampler, "--json")
+            .json()
+            .path("step");
+    assertEquals(frozen, step.path("frozen").asDouble(), 0.02);
+    assertEquals(tracked, step.path("tracked").asDouble(), 0.05);
+    assertEquals(most, step.path("most_tracked").asInt());
+    assertEquals(sampler, step.path("sampler").asString());
+    var core = step.path("keep_all").path("programs").path(1);
+    assertEquals("core", core.path("name").asString());
+    assertEquals(step.path("frozen"), core.path("runs"));
+  }
+
+  private static Path small(Path folder, String depth, String more) throws IOException {
+    var model = TinyModels.recurrent(folder.resolve("model"));
+    var data = TinyModels.data(folder.resolve("rows.jsonl"), 12, 9);
+    return Files.writeString(
+        folder.resolve("small.yaml"),
+        """
+        model: %s
+        out: %s
+        data: {train: [{path: %s}], sequence_length: 8}
+        batch: {sequences: 6, micro: 1}
+        steps: 60
+        depth: %s
+        %s
+        """
+            .formatted(model, folder.resolve("run"), data, depth, more));
+  }
+
+  private static double spent(Path folder) throws IOException {
+    var lines = Files.readAllLines(folder.resolve("run").resolve("metrics.jsonl"));
+    return Called.parsed(lines.getLast()).path("flops").asDouble();
+  }
+
+  /** What a run counted in the end: exactly where no depth is drawn. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{mean: 6, backprop: 3, sampler: fixed, curriculum: {curve: 1-sqrt, steps: 45}}",
+        "{mean: 6, backprop: 3, sampler: fixed, keep: state, backprop_curriculum: {curve: linear}}",
+        "{mean: 6, backprop: 3, sampler: fixed-curriculum-100}",
+        "{mean: 6, backprop: 3, sampler: non-recurrent}"
+      })
+  void aRunSpendsWhatItsPlanCounts(String depth, @TempDir Path folder) throws IOException {
+    var recipe = small(folder, depth, "");
+    double counted = run(recipe).path("flops_counted").asDouble();
+    rondo("train", recipe).works();
+    assertEquals(1, spent(folder) / counted, 1e-12);
+  }
+
+  /** 360 draws, whose mean has a standard error of 3 %. */
+  @Test
+  void aRunOfDrawnDepthsSpendsWhatIsExpected(@TempDir Path folder) throws IOException {
+    var recipe = small(folder, "{mean: 6, backprop: 3, curriculum: {curve: linear}}", "");
+    double counted = run(recipe).path("flops_counted").asDouble();
+    rondo("train", recipe).works();
+    assertEquals(1, spent(folder) / counted, 0.1);
+    double fixed =
+        run(small(folder, "{mean: 6, backprop: 3, sampler: fixed}", ""))
+            .path("flops_counted")
+            .asDouble();
+    assertTrue(counted < fixed, "the rise is in it");
+  }
+
+  /** One memory function: the total of the table is what batch.micro: auto goes by. */
+  @Test
+  void aPlanTellsOneTotal(@TempDir Path folder) throws IOException {
+    var depth = "{mean: 6, backprop: 3, sampler: gupta, backprop_curriculum: {curve: linear}}";
+    var recipe = small(folder, depth, "ema: {}");
+    var held = TinyModels.data(folder.resolve("held.jsonl"), 3, 9);
+    Files.writeString(
+        recipe,
+        Files.readString(recipe)
+            .replace("micro: 1", "micro: auto")
+            .replace("sequence_length: 8", "sequence_length: 8, validation: {path: " + held + "}"));
+    var json = rondo("plan", "--recipe", recipe, "--json").json();
+    var bytes = json.path("step").path("keep_all").path("bytes");
+    assertEquals(
+        json.path("micro_batch").path("bytes_planned").asLong(), bytes.path("total").asLong());
+    assertEquals(bytes.path("weights"), bytes.path("average"));
+    assertTrue(bytes.path("validation").asLong() > 0);
+    // From 2 on: 6 - 2 + 1 may be tracked.
+    assertEquals(5, json.path("step").path("most_tracked").asInt());
+    long sum = 0;
+    for (var name : bytes.propertyNames()) {
+      sum += name.equals("total") ? 0 : bytes.path(name).asLong();
+    }
+    assertEquals(bytes.path("total").asLong(), sum);
+    var text = rondo("plan", "--recipe", recipe).works().out();
+    for (var row : List.of("averaged weights", "during a validation")) {
+      assertEquals(1, row(text, row).size(), text);
+    }
+    assertTrue(text.contains("with room for 5 tracked recurrences"), text);
+    assertTrue(text.contains("means of gupta, by formula or over 65,536 draws"), text);
   }
 
   @Test

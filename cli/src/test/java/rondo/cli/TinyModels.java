@@ -38,6 +38,12 @@ final class TinyModels {
         "float32");
   }
 
+  /** With room for the bytes' tokenizer, and special tokens that may be others than its. */
+  static Path ofBytes(Path folder, TokenIds tokens) throws IOException {
+    var config = new BaseConfig(BASE.block(), 2, 258, POSITIONS, true, tokens, "float32");
+    return write(config, folder, WeightFiles.Precision.F32);
+  }
+
   static Path fixed(Path folder) throws IOException {
     return write(BASE, folder, WeightFiles.Precision.F32);
   }

@@ -186,7 +186,7 @@ final class ArrowReader implements DocumentReader {
       long[] found = numbers(labels, i);
       int[] marked = new int[found.length];
       for (int k = 0; k < marked.length; k++) {
-        marked[k] = (int) Math.clamp(found[k], Integer.MIN_VALUE, Integer.MAX_VALUE);
+        marked[k] = Math.clamp(found[k], Integer.MIN_VALUE, Integer.MAX_VALUE);
       }
       return Document.Tokens.of(ids, marked, where);
     }

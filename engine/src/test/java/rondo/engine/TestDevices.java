@@ -11,12 +11,20 @@ public final class TestDevices {
 
   /** The device of that name on two threads; the test is skipped where it is not usable. */
   public static Device open(String name) {
+    return openExactly(named(name));
+  }
+
+  /** As {@link #open}, the emulator itself where that is asked for. */
+  public static Device openExactly(String name) {
     try {
-      // -Drondo.gpu=cuda runs on a GPU what otherwise stands in for one.
-      var on = name.equals("emulated") ? System.getProperty("rondo.gpu", name) : name;
-      return Devices.open(on, 2);
+      return Devices.open(name, 2);
     } catch (IllegalStateException e) {
       return abort(e.getMessage());
     }
+  }
+
+  /** -Drondo.gpu=cuda runs on a GPU what otherwise the emulator stands in for. */
+  public static String named(String name) {
+    return name.equals("emulated") ? System.getProperty("rondo.gpu", name) : name;
   }
 }

@@ -38,10 +38,12 @@ public final class Export {
    * The tensors to write.
    *
    * @param files open until they are written
+   * @param untied whether a head that is the embedding becomes a matrix of its own, with the same
+   *     values; for a config that says so
    * @throws rondo.nn.checkpoint.CheckpointException when one is missing or has another shape
    */
   public static List<TensorToWrite> tensors(
-      CheckpointFolder files, WeightFiles.Precision precision) {
+      CheckpointFolder files, WeightFiles.Precision precision, boolean untied) {
     var config = files.config();
     var model = Model.of(config);
     var tensors = new ArrayList<TensorToWrite>();
@@ -58,8 +60,13 @@ public final class Export {
       files.find("lm_head.weight"); // the same matrix again
     }
     // The published files hold a tied head a second time; a fixed-depth model's do not.
-    if (model instanceof RecurrentModel recurrent && config.tied()) {
-      var stored = WeightFiles.stored(model, recurrent.embedding(), files).getFirst();
+    if (config.tied() && (untied || model instanceof RecurrentModel)) {
+      var head =
+          switch (model) {
+            case FixedModel m -> m.head();
+            case RecurrentModel m -> m.head();
+          };
+      var stored = WeightFiles.stored(model, head, files).getFirst();
       tensors.add(copy("lm_head.weight", stored, precision));
     }
     return List.copyOf(tensors);

@@ -25,7 +25,7 @@ class ExportTest {
 
   private List<String> export(Path from, WeightFiles.Precision precision, long most) {
     try (var files = CheckpointFolder.open(from)) {
-      var names = Shards.write(folder, Export.tensors(files, precision), most);
+      var names = Shards.write(folder, Export.tensors(files, precision, false), most);
       ConfigWriter.write(
           folder.resolve(CheckpointFolder.CONFIG), files.config().withDtype(precision.dtype()));
       return names;

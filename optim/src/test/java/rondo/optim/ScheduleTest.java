@@ -107,7 +107,16 @@ class ScheduleTest {
     var from1 = new BackpropSchedule(1, 8, 10, Curve.ONE_MINUS_SQRT);
     assertEquals(2, from1.most(0));
     assertEquals(8, from1.most(9));
+    assertEquals(2, from1.least());
+    var from2 = new BackpropSchedule(2, 8, 10, Curve.ONE_MINUS_SQRT);
+    for (int t = 0; t < 12; t++) {
+      assertEquals(from2.most(t), from1.most(t), "step " + t);
+      assertTrue(from3.most(t) >= from3.least(), "step " + t);
+    }
+    assertEquals(3, from3.least());
+    assertEquals(4, new BackpropSchedule(3, 8, 3, Curve.LINEAR).least(), "a short rise");
     assertEquals(6, BackpropSchedule.none(6).most(0));
+    assertEquals(6, BackpropSchedule.none(6).least());
     assertThrows(
         IllegalArgumentException.class, () -> new BackpropSchedule(9, 8, 10, Curve.LINEAR));
   }

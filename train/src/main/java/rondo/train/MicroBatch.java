@@ -3,12 +3,10 @@ package rondo.train;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Sizes;
-import rondo.engine.graph.TensorType;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
 import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
-import rondo.nn.WorkingWeights;
 import rondo.nn.depth.Distillation;
 import rondo.optim.UpdatePlan;
 
@@ -90,24 +88,7 @@ public final class MicroBatch {
         workspace = plan.workspaceBytes();
       }
     }
-    long copies = WorkingWeights.bytes(layout, recipe.activations());
-    return (recipe.ema() == null ? 1 : 2) * layout.bytes() // with average
-        + trained.bytes()
-        + copies
-        + (distillation == null ? 0 : distillation.teacherBytes(recipe.activations()))
-        + update.stateBytes()
-        + state
-        + Math.max(workspace, update.workspaceBytes())
-        + (recipe.data().validation() == null ? 0 : measuring(recipe, model, workspace, copies));
-  }
-
-  /** What a validation adds for its time: its programs are a part of the pass's. */
-  private static long measuring(Recipe recipe, Model model, long workspace, long copies) {
-    int time = recipe.data().sequenceLength();
-    var block = model.config().block();
-    var hidden = TensorType.of(recipe.activations(), recipe.micro(), time, block.width());
-    var ids = TensorType.i32(recipe.micro(), time);
-    long table = 4L * time * block.headDim();
-    return workspace + copies + 2 * hidden.bytes() + 3 * ids.bytes() + table + 10 * 256;
+    return MemoryPlan.of(recipe, layout, model, trained, update, distillation, state, workspace)
+        .total();
   }
 }

@@ -136,7 +136,12 @@ public record Recipe(
       BackpropSchedule backprop,
       DepthSampler sampler,
       boolean randomState,
-      Keep keep) {}
+      Keep keep) {
+    /** Most recurrences that any draw of the run tracks. */
+    public int mostTracked() {
+      return sampler.mostTracked(curriculum.peak(), backprop.least(), backprop.peak());
+    }
+  }
 
   /**
    * When the run's state is written.
@@ -203,6 +208,15 @@ public record Recipe(
   /** The optimiser of a recipe that says nothing of it: as the published retrofits have it. */
   public static OptimizerConfig defaultOptimizer() {
     return OptimizerReader.config(new Section("optimizer", Map.of()));
+  }
+
+  /**
+   * A recipe without a file: {@code key.path=value}, applied in order.
+   *
+   * @throws IllegalArgumentException in one line: what, where, what was expected
+   */
+  public static Recipe of(List<String> settings) {
+    return RecipeReader.read(RecipeYaml.of(settings), path -> path);
   }
 
   /** f32 or bf16. */

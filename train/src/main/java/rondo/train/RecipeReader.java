@@ -151,8 +151,9 @@ final class RecipeReader {
   private static Recipe.DepthPolicy depth(Section s, int steps) {
     int mean = s.count("mean", 32);
     int backprop = s.count("backprop", 8);
+    var name = s.text("sampler", DepthSampler.LOGNORMAL_POISSON.toString());
     var sampler =
-        s.word("sampler", "lognormal-poisson", DepthSampler.names().toArray(new String[0]));
+        DepthSampler.named(name).orElseThrow(() -> s.wrong("sampler", name, DepthSampler.names()));
     var state = s.word("state", "random", "random", "zero");
     var keep = s.word("keep", "all", "all", "state");
     var c = s.section("curriculum");
@@ -177,7 +178,7 @@ final class RecipeReader {
     return new Recipe.DepthPolicy(
         curriculum,
         tracked,
-        DepthSampler.named(sampler),
+        sampler,
         state.equals("random"),
         keep.equals("all") ? Keep.ALL : Keep.STATE);
   }

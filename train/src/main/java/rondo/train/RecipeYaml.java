@@ -22,7 +22,14 @@ final class RecipeYaml {
   private static final String EXTENDS = "extends";
 
   static Map<String, Object> read(Path file, List<String> overrides) {
-    var values = read(file, new LinkedHashSet<>());
+    return with(read(file, new LinkedHashSet<>()), overrides);
+  }
+
+  static Map<String, Object> of(List<String> settings) {
+    return with(new LinkedHashMap<>(), settings);
+  }
+
+  private static Map<String, Object> with(Map<String, Object> values, List<String> overrides) {
     for (var override : overrides) {
       apply(values, override);
     }

@@ -81,12 +81,12 @@ final class Session implements AutoCloseable {
       tokenizer = folder == null ? Optional.empty() : Optional.of(Tokenizers.load(folder));
       companions = tokenizer.map(Tokenizers::files).orElseGet(() -> companions(recipe));
       // Data first: what is wrong with it should be told before anything large is allocated.
-      var data = TrainingData.open(recipe, config.vocabulary(), tokenizer);
+      var data = TrainingData.open(recipe, config, tokenizer);
       batches = data.batches();
       fingerprints = data.fingerprints();
       notes = data.notes();
       owned.add(batches::close);
-      validation = Validation.of(recipe, config.vocabulary(), tokenizer);
+      validation = Validation.of(recipe, config, tokenizer);
       weights = weights(config);
       owned.add(weights::close);
       working = new WorkingWeights(weights, recipe.activations());

@@ -7,6 +7,7 @@ import rondo.nn.RecurrentModel;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.Distillation;
 import rondo.nn.depth.FixedPlan;
+import rondo.nn.depth.Keep;
 import rondo.nn.depth.Objective;
 import rondo.optim.UpdatePlan;
 
@@ -14,35 +15,46 @@ import rondo.optim.UpdatePlan;
  * The plans of a recipe's pass over one micro-batch and of its update; {@code trained} is what gets
  * gradients.
  */
-final class StepPlans {
+public final class StepPlans {
   private StepPlans() {}
 
   /** The update of what is trained, of a model's weights as {@code all} lays them out. */
-  static UpdatePlan update(Recipe recipe, ParameterLayout all, ParameterLayout trained) {
+  public static UpdatePlan update(Recipe recipe, ParameterLayout all, ParameterLayout trained) {
     return new UpdatePlan(
         all, trained, recipe.optimizer(), recipe.updates()::groupOf, recipe.clip());
   }
 
-  static FixedPlan fixed(Recipe recipe, FixedModel model, Objective objective) {
+  /** A pass of a model of fixed depth. */
+  public static FixedPlan fixed(Recipe recipe, FixedModel model, Objective objective) {
     return new FixedPlan(
         model, recipe.micro(), recipe.data().sequenceLength(), objective, recipe.activations());
   }
 
   static DepthPlan depth(Recipe recipe, RecurrentModel model, Objective objective) {
+    return depth(recipe, model, objective, recipe.depth().keep());
+  }
+
+  /**
+   * A pass of a recurrent model.
+   *
+   * @param keep what a tracked recurrence keeps: the recipe's choice, or the other one to compare
+   */
+  public static DepthPlan depth(
+      Recipe recipe, RecurrentModel model, Objective objective, Keep keep) {
     var depth = recipe.depth();
-    int tracked = depth.sampler().mostTracked(depth.curriculum().peak(), depth.backprop().peak());
     return new DepthPlan(
         model,
         recipe.micro(),
         recipe.data().sequenceLength(),
-        tracked,
-        depth.keep(),
+        depth.mostTracked(),
+        keep,
         depth.randomState(),
         objective,
         recipe.activations());
   }
 
-  static Objective objective(
+  /** What a pass of the recipe minimises. */
+  public static Objective objective(
       Recipe recipe, ParameterLayout trained, @Nullable Distillation distillation) {
     return new Objective(1f / recipe.accumulation(), (float) recipe.z(), trained, distillation);
   }

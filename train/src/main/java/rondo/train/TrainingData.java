@@ -10,12 +10,14 @@ import rondo.data.ParquetWriter;
 import rondo.data.rows.BatchShape;
 import rondo.data.rows.Batches;
 import rondo.data.rows.Mixture;
+import rondo.data.rows.PackManifest;
 import rondo.data.rows.Packing;
 import rondo.data.rows.Rank;
 import rondo.data.rows.ReadyBatches;
 import rondo.data.rows.RowCycle;
 import rondo.data.rows.RowTable;
 import rondo.data.tokenizer.Tokenizer;
+import rondo.nn.checkpoint.ModelConfig;
 
 /**
  * The rows that a run trains on.
@@ -27,17 +29,24 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
   /** Batches held ready, so that reading a part of a shard holds no step up. */
   private static final int AHEAD = 8;
 
+  /** A run is one process, whichever order its rows come in. */
+  private static final Rank RANK = Rank.ONLY;
+
   /**
    * Opens what a recipe names; of each part at least one row has been read.
    *
-   * @param vocabulary of the model
+   * @param config of the model
    */
-  static TrainingData open(Recipe recipe, int vocabulary, Optional<Tokenizer> tokenizer) {
+  static TrainingData open(Recipe recipe, ModelConfig config, Optional<Tokenizer> tokenizer) {
     var data = recipe.data();
-    var packing = Packing.training(data.sequenceLength(), vocabulary, tokenizer).with(data.chat());
+    var packing =
+        Packing.training(data.sequenceLength(), config.vocabulary(), tokenizer)
+            .with(data.chat())
+            .with(ModelTokens.of(recipe, config, tokenizer));
     var parts = new ArrayList<Mixture.Part>();
     var fingerprints = new ArrayList<String>();
     var notes = new ArrayList<String>();
+    ModelTokens.note(recipe, config, tokenizer).ifPresent(notes::add);
     for (var part : data.train()) {
       var rows = rows(recipe, part, packing, fingerprints, notes);
       parts.add(new Mixture.Part(rows, part.weight()));
@@ -54,11 +63,12 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
       Packing packing,
       List<String> fingerprints,
       List<String> notes) {
+    PackManifest.check(part.path(), packing.model());
     var source = DocumentSource.of(part.path(), part.text());
     var shuffle = recipe.data().shuffle();
     if (shuffle == Recipe.Shuffle.NONE) { // of any size: known by its first row
       fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
-      return RowCycle.streaming(source, packing);
+      return RowCycle.streaming(source, packing, RANK);
     }
     var packed = packed(part);
     if (shuffle == Recipe.Shuffle.SHARDS && packed.isEmpty()) {
@@ -69,7 +79,7 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
     if (packed.isPresent()
         && (shuffle == Recipe.Shuffle.SHARDS || isLarge(packed.get(), packing.sequenceLength()))) {
       fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
-      return RowCycle.shards(packed.get(), packing, recipe.seed(), Rank.ONLY);
+      return RowCycle.shards(packed.get(), packing, recipe.seed(), RANK);
     }
     var table = RowTable.read(source, packing);
     fingerprints.add(Fingerprint.of(table));
@@ -83,7 +93,7 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
                   packing.sequenceLength() + 1,
                   table.leftOut()));
     }
-    return RowCycle.shuffled(table, source.name(), recipe.seed());
+    return RowCycle.shuffled(table, source.name(), recipe.seed(), RANK);
   }
 
   private static Optional<PackedRows> packed(Recipe.Part part) {

@@ -7,11 +7,13 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import rondo.data.DataException;
 import rondo.data.DocumentSource;
+import rondo.data.rows.PackManifest;
 import rondo.data.rows.Packing;
 import rondo.data.rows.RowTable;
 import rondo.data.tokenizer.Tokenizer;
 import rondo.engine.device.Device;
 import rondo.nn.Weights;
+import rondo.nn.checkpoint.ModelConfig;
 
 /**
  * The validation rows of a run. They are in memory from its start: what is wrong with them is told
@@ -31,10 +33,10 @@ final class Validation {
   /**
    * Reads the rows that a recipe names, if it names any.
    *
-   * @param vocabulary of the model
+   * @param config of the model
    * @throws DataException if there are none, or more than 2 GiB of them
    */
-  static @Nullable Validation of(Recipe recipe, int vocabulary, Optional<Tokenizer> tokenizer) {
+  static @Nullable Validation of(Recipe recipe, ModelConfig config, Optional<Tokenizer> tokenizer) {
     var data = recipe.data();
     var held = data.validation();
     if (held == null) {
@@ -43,7 +45,10 @@ final class Validation {
     var part = held.part();
     var source = DocumentSource.of(part.path(), part.text());
     var packing =
-        Packing.evaluation(data.sequenceLength(), vocabulary, tokenizer).with(data.chat());
+        Packing.evaluation(data.sequenceLength(), config.vocabulary(), tokenizer)
+            .with(data.chat())
+            .with(ModelTokens.of(recipe, config, tokenizer));
+    PackManifest.check(part.path(), packing.model());
     long most = RowTable.mostRows(data.sequenceLength());
     var rows = RowTable.read(source, packing, Math.min(most, held.rows()));
     if (rows.size() == most && most < held.rows()) {

@@ -137,7 +137,9 @@ class AveragedWeightsTest {
     var recipe =
         Recipe.read(
             run.recipe, List.of("data.validation={path: " + folder.resolve("held.jsonl") + "}"));
-    var rows = Objects.requireNonNull(Validation.of(recipe, 23, java.util.Optional.empty()));
+    var rows =
+        Objects.requireNonNull(
+            Validation.of(recipe, Session.config(recipe), java.util.Optional.empty()));
     try (var weights = WeightFiles.load(model, device)) {
       var node = new ObjectMapper().createObjectNode();
       rows.measure(weights, null, device, 0, _ -> {}).addTo(node);

@@ -22,12 +22,19 @@ class GoldenTrainingTest {
   static Stream<Arguments> casesAndDevices() {
     return Stream.of("llama-retrofit", "huginn")
         .flatMap(model ->
-            Devices.list().stream()
-                .filter(Devices.Report::usable)
-                .flatMap(d ->
-                    d.name().equals("cpu")
-                        ? Stream.of(Arguments.of(model, d.name(), "f32"))
-                        : Stream.of("f32", "bf16").map(p -> Arguments.of(model, d.name(), p))));
+            devices().stream()
+                .flatMap(device ->
+                    device.equals("cpu")
+                        ? Stream.of(Arguments.of(model, device, "f32"))
+                        : Stream.of("f32", "bf16").map(p -> Arguments.of(model, device, p))));
+  }
+
+  /** All that are usable; with -Drondo.gpu=cuda that one alone. */
+  private static List<String> devices() {
+    var gpu = System.getProperty("rondo.gpu");
+    return gpu != null
+        ? List.of(gpu)
+        : Devices.list().stream().filter(Devices.Report::usable).map(Devices.Report::name).toList();
   }
 
   @ParameterizedTest(name = "{0} on {1} in {2}")

@@ -132,7 +132,8 @@ class MicroBatchTest {
     var model = Model.of(Session.config(recipe));
     long more =
         MicroBatch.planned(recipe, model) - MicroBatch.planned(recipe(run).withMicro(4), model);
-    var rows = Objects.requireNonNull(Validation.of(recipe, 23, Optional.empty()));
+    var rows =
+        Objects.requireNonNull(Validation.of(recipe, Session.config(recipe), Optional.empty()));
     var taken = new ArrayList<Double>();
     try (var device = Devices.open("auto", 1);
         var weights = Weights.allocate(model, device)) {

@@ -51,6 +51,7 @@ class RecipeTest {
           steps=2.5                      | expected a whole number of at least 1
           batch.micro=3                  | batch.micro: 3: expected a divisor of the 4 sequences
           depth.sampler=poisson          | poisson-fill
+          depth.sampler=full-curriculum-0 | depth.sampler: full-curriculum-0: expected lognormal
           depth.backprop_curriculum.start=99 | at most depth.backprop
           precision=fp16                 | f32 or bf16
           schedule.warmup.fraction=1.5   | a number from 0 to 1

@@ -16,6 +16,11 @@ final class Shared {
     return file;
   }
 
+  /** -Drondo.gpu=cuda runs on a GPU what otherwise the emulator stands in for. */
+  static String named(String device) {
+    return device.equals("emulated") ? System.getProperty("rondo.gpu", device) : device;
+  }
+
   /** ‖a − b‖ / ‖b‖. */
   static double relative(float[] a, float[] b) {
     double difference = 0;

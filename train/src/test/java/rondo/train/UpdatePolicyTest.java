@@ -31,7 +31,7 @@ class UpdatePolicyTest {
   }
 
   private List<StepReport> run(String on, String name, String... overrides) throws Exception {
-    try (var device = Devices.open(on, 2)) {
+    try (var device = Devices.open(Shared.named(on), 2)) {
       var all = new ArrayList<>(List.of("checkpoint={every: 1, keep: 99}"));
       all.addAll(List.of(overrides));
       return new TinyRun(folder.resolve(name)).run(device, all, Listener.none());

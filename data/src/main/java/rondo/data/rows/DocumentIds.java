@@ -4,6 +4,7 @@ import java.util.Optional;
 import rondo.data.DataException;
 import rondo.data.Document;
 import rondo.data.rows.Packing.Special;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizer;
 
 /**
@@ -12,8 +13,10 @@ import rondo.data.tokenizer.Tokenizer;
  * @param special what goes around each text, as far as the tokenizer has it; a text that is trained
  *     on ({@link Special#BOS_EOS}) is without white space at its ends
  * @param vocabularySize the model's
+ * @param model what is known of the model's special tokens
  */
-record DocumentIds(Optional<Tokenizer> tokenizer, Special special, int vocabularySize) {
+record DocumentIds(
+    Optional<Tokenizer> tokenizer, Special special, int vocabularySize, SpecialIds model) {
 
   /** The ids of a text and of what goes around it. */
   int[] of(Document.Text document) {
@@ -33,7 +36,7 @@ record DocumentIds(Optional<Tokenizer> tokenizer, Special special, int vocabular
     return ids;
   }
 
-  /** The tokenizer, which there must be, and of no more tokens than the model knows. */
+  /** The tokenizer, which there must be, with tokens that the model knows. */
   Tokenizer tokenizer(Document document) {
     Tokenizer words =
         tokenizer.orElseThrow(() ->
@@ -46,6 +49,12 @@ record DocumentIds(Optional<Tokenizer> tokenizer, Special special, int vocabular
       throw new DataException(
           "%s: tokenizer %s has %d tokens, more than the model's vocabulary of %d: use the model's own tokenizer"
               .formatted(document.where(), words.name(), words.vocabularySize(), vocabularySize));
+    }
+    var other = SpecialIds.of(words).differsFrom(model);
+    if (other.isPresent()) {
+      throw new DataException(
+          "%s: tokenizer %s has %s: use the model's own tokenizer, or give its config.json the ids of this one if it was trained with it"
+              .formatted(document.where(), words.name(), other.get()));
     }
     return words;
   }

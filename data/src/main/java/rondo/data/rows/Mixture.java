@@ -25,13 +25,28 @@ public final class Mixture implements AutoCloseable {
   }
 
   private final List<Part> parts;
+  private final Rank rank;
   private final long seed;
   private final double sum;
   private long drawn;
 
+  /**
+   * Of sources.
+   *
+   * @param parts all of them the share of one rank; ranks draw the same sources in the same order
+   */
   public Mixture(List<Part> parts, long seed) {
     if (parts.isEmpty()) {
       throw new IllegalArgumentException("a mixture of no sources, expected at least one");
+    }
+    rank = parts.getFirst().rows().rank();
+    for (Part part : parts) {
+      if (!part.rows().rank().equals(rank)) {
+        throw new IllegalArgumentException(
+            "%s: its rows are those of %s, expected those of %s as of %s"
+                .formatted(
+                    part.rows().name(), part.rows().rank(), rank, parts.getFirst().rows().name()));
+      }
     }
     this.parts = List.copyOf(parts);
     this.seed = seed;
@@ -62,19 +77,26 @@ public final class Mixture implements AutoCloseable {
   }
 
   public Cursor cursor() {
-    return new Cursor(drawn, parts.stream().map(p -> p.rows().position()).toList());
+    return new Cursor(drawn, rank.ranks(), parts.stream().map(p -> p.rows().position()).toList());
   }
 
   /**
    * Goes on from {@code cursor}.
    *
    * @throws rondo.data.DataException if the data is not what the cursor was taken in
+   * @throws IllegalArgumentException if it was shared by another number of ranks, or has other
+   *     parts
    */
   public void seek(Cursor cursor) {
     if (cursor.positions().size() != parts.size()) {
       throw new IllegalArgumentException(
           "a cursor of %d sources for a mixture of %d: go on with the recipe's own data"
               .formatted(cursor.positions().size(), parts.size()));
+    }
+    if (cursor.ranks() != rank.ranks()) {
+      throw new IllegalArgumentException(
+          "a cursor of %d ranks for data shared by %d: rows would come twice or never; go on with as many"
+              .formatted(cursor.ranks(), rank.ranks()));
     }
     for (int i = 0; i < parts.size(); i++) {
       parts.get(i).rows().seek(cursor.positions().get(i));

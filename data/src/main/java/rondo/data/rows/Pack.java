@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import rondo.data.DataException;
 import rondo.data.DocumentReader;
 import rondo.data.DocumentSource;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizer;
 
 /**
@@ -38,6 +39,7 @@ import rondo.data.tokenizer.Tokenizer;
 public record Pack(
     Tokenizer tokenizer,
     int vocabularySize,
+    SpecialIds model,
     int sequenceLength,
     RowRule rule,
     int rowsPerShard,
@@ -131,7 +133,9 @@ public record Pack(
 
   private Progress write(Path folder, DocumentSource source, Consumer<Progress> watch) {
     Packing packing =
-        Packing.training(sequenceLength, vocabularySize, Optional.of(tokenizer)).with(chat);
+        Packing.training(sequenceLength, vocabularySize, Optional.of(tokenizer))
+            .with(chat)
+            .with(model);
     DocumentReader read = source.open();
     DocumentReader documents = shuffled > 1 ? new ShuffledDocuments(read, shuffled, seed) : read;
     try (ParallelIds encoded = new ParallelIds(documents, packing, threads);

@@ -4,11 +4,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import rondo.data.DataException;
+import rondo.data.tokenizer.SpecialIds;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** What a packed folder says about itself. */
-final class PackManifest {
+public final class PackManifest {
   private PackManifest() {}
 
   static void write(Path file, Pack pack, String source, Pack.Progress end) throws IOException {
@@ -40,5 +46,55 @@ final class PackManifest {
     }
     root.put("shards", end.shards());
     Files.write(file, json.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
+  }
+
+  /**
+   * Refuses packed rows that were made with another tokenizer than a model's, as far as the folder
+   * of the rows, or of what they were held out of, says so.
+   *
+   * @param data a folder of rows or a file in one
+   * @param model what is known of the model's special tokens
+   * @throws DataException if the ids differ, or what is said cannot be read
+   */
+  public static void check(Path data, SpecialIds model) {
+    Path folder = Files.isDirectory(data) ? data : data.toAbsolutePath().getParent();
+    Path file = folder == null ? null : find(folder);
+    if (file == null) {
+      return;
+    }
+    JsonNode said = read(file);
+    OptionalInt bos = id(said, "bos");
+    OptionalInt eos = id(said, "eos");
+    new SpecialIds(bos, eos.stream().boxed().toList())
+        .differsFrom(model)
+        .ifPresent(other -> {
+          throw new DataException(
+              "%s: packed with tokenizer %s, which has %s: pack the data again with the model's tokenizer"
+                  .formatted(file, said.path("tokenizer").asString(""), other));
+        });
+  }
+
+  private static @Nullable Path find(Path folder) {
+    Path own = folder.resolve(Pack.MANIFEST);
+    if (Files.isRegularFile(own)) {
+      return own;
+    }
+    Path name = folder.getFileName();
+    Path above = folder.toAbsolutePath().resolveSibling(Pack.MANIFEST);
+    boolean heldOut = name != null && name.toString().equals(Pack.VALIDATION);
+    return heldOut && Files.isRegularFile(above) ? above : null;
+  }
+
+  private static JsonNode read(Path file) {
+    try {
+      return new ObjectMapper().readTree(Files.readAllBytes(file));
+    } catch (IOException | JacksonException e) {
+      throw new DataException(
+          file + ": cannot be read: expected what rondo pack wrote, pack the data again", e);
+    }
+  }
+
+  private static OptionalInt id(JsonNode said, String key) {
+    return said.path(key).isInt() ? OptionalInt.of(said.path(key).asInt()) : OptionalInt.empty();
   }
 }

@@ -4,6 +4,7 @@ import java.util.Optional;
 import rondo.data.DataException;
 import rondo.data.Document;
 import rondo.data.DocumentSource;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizer;
 
 /**
@@ -18,6 +19,7 @@ import rondo.data.tokenizer.Tokenizer;
  * @param keepLast whether the last, short row of the stream is kept (evaluation) or left out
  * @param chat how conversations are written out, one to a row; where there are none it is not
  *     needed
+ * @param model what is known of the model's special tokens; a tokenizer with others is refused
  */
 public record Packing(
     int sequenceLength,
@@ -25,7 +27,8 @@ public record Packing(
     Optional<Tokenizer> tokenizer,
     Special special,
     boolean keepLast,
-    Optional<Chat> chat) {
+    Optional<Chat> chat,
+    SpecialIds model) {
 
   /** The ids around each text. */
   public enum Special {
@@ -44,19 +47,31 @@ public record Packing(
     }
   }
 
-  /** Without conversations. */
+  /** Without conversations, for a model whose special tokens are not known. */
   public Packing(
       int sequenceLength,
       int vocabularySize,
       Optional<Tokenizer> tokenizer,
       Special special,
       boolean keepLast) {
-    this(sequenceLength, vocabularySize, tokenizer, special, keepLast, Optional.empty());
+    this(
+        sequenceLength,
+        vocabularySize,
+        tokenizer,
+        special,
+        keepLast,
+        Optional.empty(),
+        SpecialIds.NONE);
   }
 
   /** The same with a way to write conversations out. */
   public Packing with(Optional<Chat> how) {
-    return new Packing(sequenceLength, vocabularySize, tokenizer, special, keepLast, how);
+    return new Packing(sequenceLength, vocabularySize, tokenizer, special, keepLast, how, model);
+  }
+
+  /** The same for a model of which more is known. */
+  public Packing with(SpecialIds known) {
+    return new Packing(sequenceLength, vocabularySize, tokenizer, special, keepLast, chat, known);
   }
 
   /** For training: BOS and EOS around each text, the short rest left out. */
@@ -105,7 +120,7 @@ public record Packing(
 
   /** The ids of documents. */
   DocumentIds ids() {
-    return new DocumentIds(tokenizer, special, vocabularySize);
+    return new DocumentIds(tokenizer, special, vocabularySize, model);
   }
 
   /** The ids of a full row. */

@@ -23,48 +23,40 @@ public sealed interface RowCycle extends AutoCloseable permits TableCycle, Strea
   /** What messages call the source. */
   String name();
 
+  /** Whose share of the source this is. */
+  Rank rank();
+
   @Override
   void close();
-
-  /** The rows of a table in their order. */
-  static RowCycle inOrder(RowTable table, String name) {
-    return inOrder(table, name, Rank.ONLY);
-  }
 
   /** A rank's share of the rows of a table in their order. */
   static RowCycle inOrder(RowTable table, String name, Rank rank) {
     return new TableCycle(table, name, OptionalLong.empty(), rank);
   }
 
-  /** The rows of a table, in each pass in another order, decided by {@code seed} and the pass. */
-  static RowCycle shuffled(RowTable table, String name, long seed) {
-    return shuffled(table, name, seed, Rank.ONLY);
-  }
-
-  /** A rank's share of the shuffled rows of a table. */
+  /**
+   * A rank's share of the rows of a table, in each pass in another order, decided by {@code seed}
+   * and the pass.
+   */
   static RowCycle shuffled(RowTable table, String name, long seed, Rank rank) {
     return new TableCycle(table, name, OptionalLong.of(seed), rank);
   }
 
   /**
-   * The rows of a source in their order, read as they are needed, so of any size. The first is read
-   * at once; to seek, it reads again up to the position.
+   * A rank's share of the rows of a source in their order, read as they are needed, so of any size;
+   * it reads the others', too. The first is read at once; to seek, it reads again up to the
+   * position.
    *
    * @throws DataException if there is no row, or the first is broken
    */
-  static RowCycle streaming(DocumentSource source, Packing packing) {
-    return streaming(source, packing, Rank.ONLY);
-  }
-
-  /** A rank's share of the rows of a source in their order; it reads the others', too. */
   static RowCycle streaming(DocumentSource source, Packing packing, Rank rank) {
     return new StreamCycle(source, packing, rank);
   }
 
   /**
-   * Packed rows of any size, in each pass in another order, decided by {@code seed} and the pass:
-   * {@value ShardCycle#BLOCKS} blocks from anywhere in the data at a time are mixed in memory,
-   * while the next ones are read. To seek, it reads no more than those.
+   * A rank's share of packed rows of any size, in each pass in another order, decided by {@code
+   * seed} and the pass: {@value ShardCycle#BLOCKS} blocks from anywhere in the data at a time are
+   * mixed in memory, while the next ones are read. To seek, it reads no more than those.
    *
    * @param source of blocks of at most {@link rondo.data.ParquetWriter#GROUP} rows, or memory grows
    */

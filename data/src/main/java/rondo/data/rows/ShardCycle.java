@@ -190,6 +190,11 @@ final class ShardCycle implements RowCycle {
   }
 
   @Override
+  public Rank rank() {
+    return rank;
+  }
+
+  @Override
   public void close() {
     if (ahead != null) {
       ahead.reader.close();

@@ -78,6 +78,11 @@ final class StreamCycle implements RowCycle {
   }
 
   @Override
+  public Rank rank() {
+    return rank;
+  }
+
+  @Override
   public void close() {
     if (reader != null) {
       reader.close();

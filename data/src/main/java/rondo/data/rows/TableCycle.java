@@ -63,5 +63,10 @@ final class TableCycle implements RowCycle {
   }
 
   @Override
+  public Rank rank() {
+    return rank;
+  }
+
+  @Override
   public void close() {}
 }

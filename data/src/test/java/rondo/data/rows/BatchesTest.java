@@ -41,26 +41,26 @@ class BatchesTest {
   }
 
   private static Mixture inOrder(int count) {
-    return Mixture.of(RowCycle.inOrder(table(0, count), "t"));
+    return Mixture.of(RowCycle.inOrder(table(0, count), "t", Rank.ONLY));
   }
 
   private static Mixture shuffled(int count, long seed) {
-    return Mixture.of(RowCycle.shuffled(table(0, count), "t", seed));
+    return Mixture.of(RowCycle.shuffled(table(0, count), "t", seed, Rank.ONLY));
   }
 
   private static Mixture mixed(long seed) {
     return new Mixture(
         List.of(
-            new Mixture.Part(RowCycle.shuffled(table(0, 7), "a", seed), 1),
-            new Mixture.Part(RowCycle.inOrder(table(100, 5), "b"), 3),
-            new Mixture.Part(RowCycle.streaming(source(200, 3), PACKING), 0.5)),
+            new Mixture.Part(RowCycle.shuffled(table(0, 7), "a", seed, Rank.ONLY), 1),
+            new Mixture.Part(RowCycle.inOrder(table(100, 5), "b", Rank.ONLY), 3),
+            new Mixture.Part(RowCycle.streaming(source(200, 3), PACKING, Rank.ONLY), 0.5)),
         seed);
   }
 
   @Test
   void fileOrderIsKeptAndBeginsAgain() {
     assertEquals(List.of(0, 1, 2, 0, 1, 2, 0), draw(inOrder(3), 7));
-    Mixture streamed = Mixture.of(RowCycle.streaming(source(0, 3), PACKING));
+    Mixture streamed = Mixture.of(RowCycle.streaming(source(0, 3), PACKING, Rank.ONLY));
     assertEquals(List.of(0, 1, 2, 0, 1, 2, 0), draw(streamed, 7));
   }
 
@@ -133,20 +133,71 @@ class BatchesTest {
   void aCursorOfOtherDataIsRefused() {
     Cursor cursor = shuffled(5, 1).cursor();
     assertThrows(DataException.class, () -> shuffled(6, 1).seek(cursor));
-    Mixture streamed = Mixture.of(RowCycle.streaming(source(0, 3), PACKING));
-    Cursor far = new Cursor(9, List.of(new Cursor.Position(0, 9, -1)));
+    Mixture streamed = Mixture.of(RowCycle.streaming(source(0, 3), PACKING, Rank.ONLY));
+    Cursor far = new Cursor(9, 1, List.of(new Cursor.Position(0, 9, -1)));
     var error = assertThrows(DataException.class, () -> streamed.seek(far));
     assertTrue(String.valueOf(error.getMessage()).contains("at row 9: there are 3 rows"));
     assertThrows(IllegalArgumentException.class, () -> mixed(1).seek(cursor));
-    assertThrows(IllegalArgumentException.class, () -> Cursor.of(new long[] {1, 2}));
+    assertThrows(IllegalArgumentException.class, () -> Cursor.of(new long[] {1, 2, 3}));
+  }
+
+  private static Mixture shared(Rank rank, long seed) {
+    return new Mixture(
+        List.of(
+            new Mixture.Part(RowCycle.shuffled(table(0, 17), "a", seed, rank), 1),
+            new Mixture.Part(RowCycle.inOrder(table(100, 11), "b", rank), 3),
+            new Mixture.Part(RowCycle.streaming(source(200, 7), PACKING, rank), 0.5)),
+        seed);
+  }
+
+  /** Ranks take the same number of steps, so one of them writes the cursor of all. */
+  @Test
+  void aCursorIsThatOfEveryRankAndOfNoOtherNumberOfRanks() {
+    long seed = 31;
+    for (int before : new int[] {0, 5, 23}) {
+      var first = shared(new Rank(0, 3), seed);
+      var second = shared(new Rank(1, 3), seed);
+      draw(first, before);
+      draw(second, before);
+      var cursor = Cursor.of(first.cursor().toLongs());
+      assertEquals(3, cursor.ranks());
+      assertEquals(cursor, second.cursor());
+      var fresh = shared(new Rank(1, 3), seed);
+      fresh.seek(cursor);
+      assertEquals(draw(second, 30), draw(fresh, 30), "seed " + seed + " before " + before);
+      for (var rank : List.of(Rank.ONLY, new Rank(1, 2), new Rank(1, 4))) {
+        var other = shared(rank, seed);
+        var error = assertThrows(IllegalArgumentException.class, () -> other.seek(cursor));
+        assertTrue(
+            String.valueOf(error.getMessage())
+                .startsWith("a cursor of 3 ranks for data shared by " + rank.ranks() + ": "),
+            error.toString());
+      }
+    }
+  }
+
+  @Test
+  void aCursorWithoutRanksIsOfOneProcess() {
+    assertEquals(
+        new Cursor(9, 1, List.of(new Cursor.Position(1, 2, 3))),
+        Cursor.of(new long[] {9, 1, 2, 3}));
+  }
+
+  @Test
+  void partsAreOfOneRank() {
+    var one = new Mixture.Part(RowCycle.inOrder(table(0, 4), "a", new Rank(0, 2)), 1);
+    var other = new Mixture.Part(RowCycle.inOrder(table(0, 4), "b", new Rank(1, 2)), 1);
+    var error =
+        assertThrows(IllegalArgumentException.class, () -> new Mixture(List.of(one, other), 1));
+    assertTrue(String.valueOf(error.getMessage()).startsWith("b: "), error.toString());
   }
 
   @Test
   void aStreamThatIsEmptyOrBeginsBrokenIsAnErrorBeforeItsFirstRowIsAskedFor() {
     DocumentSource empty = DocumentSource.of(List.of());
-    assertThrows(DataException.class, () -> RowCycle.streaming(empty, PACKING));
+    assertThrows(DataException.class, () -> RowCycle.streaming(empty, PACKING, Rank.ONLY));
     DocumentSource broken = PackingTest.rows(new int[] {1, 10_000});
-    assertThrows(DataException.class, () -> RowCycle.streaming(broken, PACKING));
+    assertThrows(DataException.class, () -> RowCycle.streaming(broken, PACKING, Rank.ONLY));
   }
 
   @Test
@@ -160,14 +211,14 @@ class BatchesTest {
     var error =
         assertThrows(DataException.class, () -> RowTable.read(PackingTest.rows(rows), packing));
     assertTrue(String.valueOf(error.getMessage()).endsWith("use shuffle: false"));
-    RowCycle streamed = RowCycle.streaming(PackingTest.rows(rows), packing);
+    RowCycle streamed = RowCycle.streaming(PackingTest.rows(rows), packing, Rank.ONLY);
     assertEquals(0, streamed.next()[0]);
     assertEquals(7, streamed.next()[0]);
   }
 
   @Test
   void weightsMustBePositive() {
-    RowCycle rows = RowCycle.inOrder(table(0, 1), "t");
+    RowCycle rows = RowCycle.inOrder(table(0, 1), "t", Rank.ONLY);
     for (double weight : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
       assertThrows(IllegalArgumentException.class, () -> new Mixture.Part(rows, weight));
     }

@@ -26,6 +26,7 @@ import rondo.data.DataException;
 import rondo.data.DocumentSource;
 import rondo.data.PackedRows;
 import rondo.data.tokenizer.ByteTokenizer;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizer;
 import rondo.data.tokenizer.Tokenizers;
 import tools.jackson.databind.ObjectMapper;
@@ -90,8 +91,7 @@ class ChatTest {
   }
 
   private Packing packing(int length, Optional<Chat> chat) {
-    return new Packing(
-        length, SIZE, Optional.ofNullable(tokenizer), Packing.Special.BOS_EOS, false, chat);
+    return Packing.training(length, SIZE, Optional.ofNullable(tokenizer)).with(chat);
   }
 
   private RowTable read(Path file, int length, Chat chat) {
@@ -214,6 +214,7 @@ class ChatTest {
     return new Pack(
         java.util.Objects.requireNonNull(tokenizer),
         SIZE,
+        SpecialIds.NONE,
         length,
         RowRule.WRAPPED,
         /* rowsPerShard */ 7,

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import rondo.data.DataException;
 import rondo.data.DocumentSource;
 import rondo.data.tokenizer.ByteTokenizer;
+import rondo.data.tokenizer.SpecialIds;
 import tools.jackson.databind.ObjectMapper;
 
 class PackTest {
@@ -35,13 +36,14 @@ class PackTest {
     return new Pack(
         new ByteTokenizer(),
         258,
+        SpecialIds.NONE,
         length,
         rule,
         rowsPerShard,
         held,
         shuffled,
-        5, /* threads */
-        2,
+        5,
+        /* threads= */ 2,
         Optional.empty());
   }
 
@@ -49,6 +51,7 @@ class PackTest {
     return new Pack(
         p.tokenizer(),
         p.vocabularySize(),
+        p.model(),
         p.sequenceLength(),
         p.rule(),
         p.rowsPerShard(),

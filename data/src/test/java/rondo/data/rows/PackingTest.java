@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import rondo.data.DataException;
@@ -17,6 +18,7 @@ import rondo.data.Document;
 import rondo.data.DocumentSource;
 import rondo.data.rows.Packing.Special;
 import rondo.data.tokenizer.ByteTokenizer;
+import rondo.data.tokenizer.SpecialIds;
 
 class PackingTest {
   private static final int BOS = ByteTokenizer.BOS;
@@ -103,6 +105,25 @@ class PackingTest {
     assertSaid("data.tokenizer (recipe) or --tokenizer (rondo loss)", packing, texts("abc"));
     Packing small = new Packing(3, 98, Optional.of(new ByteTokenizer()), Special.NONE, false);
     assertSaid("f row 1: tokenizer bytes has 258 tokens, more than", small, texts("abc"));
+  }
+
+  @Test
+  void aTokenizerWithOtherSpecialTokensThanTheModelsIsRefused() {
+    Packing any = packing(3, Special.BOS, true);
+    var eos = List.of(EOS, 3);
+    for (var fits :
+        List.of(
+            SpecialIds.NONE,
+            new SpecialIds(OptionalInt.of(BOS), eos),
+            new SpecialIds(OptionalInt.empty(), eos),
+            new SpecialIds(OptionalInt.of(BOS), List.of()))) {
+      assertEquals(1, pack(any.with(fits), texts("abc")).length, fits.toString());
+    }
+    var begins = any.with(new SpecialIds(OptionalInt.of(1), eos));
+    assertSaid("f row 1: tokenizer bytes has BOS 256 where the model has 1:", begins, texts("abc"));
+    var ends = any.with(new SpecialIds(OptionalInt.of(BOS), List.of(2, 3)));
+    assertSaid("has EOS 257 where the model has [2, 3]:", ends, texts("abc"));
+    assertEquals(1, pack(begins, rows(new int[] {1, 2, 3, 4})).length, "ids need no tokenizer");
   }
 
   private static void assertSaid(String part, Packing packing, DocumentSource source) {

@@ -256,7 +256,7 @@ class ShardCycleTest {
   @Test
   void aFailureIsToldByTheBatchItStandsInTheWayOfAndByAllAfterIt() {
     var documents = new int[][] {{1, 1, 1}, {2, 2, 2}, {3, 3, 3}, {4, 100_000, 4}};
-    var rows = RowCycle.streaming(PackingTest.rows(documents), PACKING);
+    var rows = RowCycle.streaming(PackingTest.rows(documents), PACKING, Rank.ONLY);
     int[] ids = new int[2];
     try (var ready = new ReadyBatches(new Batches(Mixture.of(rows), new BatchShape(1, 2)), 8)) {
       for (int i = 0; i < 3; i++) {
@@ -277,7 +277,7 @@ class ShardCycleTest {
   @Test
   void closingEndsTheThread() {
     long before = threads();
-    var rows = RowCycle.streaming(PackingTest.rows(new int[][] {{1, 1, 1}}), PACKING);
+    var rows = RowCycle.streaming(PackingTest.rows(new int[][] {{1, 1, 1}}), PACKING, Rank.ONLY);
     var ready = new ReadyBatches(new Batches(Mixture.of(rows), new BatchShape(1, 2)), 2);
     ready.next(new int[2], new int[2]);
     assertEquals(before + 1, threads());

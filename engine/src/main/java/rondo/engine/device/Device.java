@@ -37,6 +37,7 @@ public final class Device implements AutoCloseable {
   private final @Nullable Staging staging;
   private final List<Region> regions = new ArrayList<>();
   private @Nullable FiniteCheck check;
+  private boolean awaitingSteps;
   private List<Devices.Report> passedOver = List.of();
 
   /**
@@ -69,6 +70,12 @@ public final class Device implements AutoCloseable {
   /** This device, refusing the first value it computes that is infinite or no number. */
   Device checkingValues() {
     check = new FiniteCheck(this, functions);
+    return this;
+  }
+
+  /** This device, waiting for each step of a program, so that what fails there is named. */
+  Device awaitingSteps() {
+    awaitingSteps = true;
     return this;
   }
 
@@ -159,9 +166,21 @@ public final class Device implements AutoCloseable {
     var addresses = new Binding(program, bindings, workspace);
     var launches = Kernels.launches(program, addresses::operand, addresses::scratch, functions);
     var recorder = host() ? null : library;
-    var finite = check;
-    IntConsumer afterStep = finite == null ? null : step -> finite.after(program, step, addresses);
+    var afterStep = afterStep(program, addresses);
     return new Executable(program, launches, addresses.scopes(), recorder, afterStep);
+  }
+
+  private @Nullable IntConsumer afterStep(Program program, Binding addresses) {
+    var finite = check;
+    if (finite == null) {
+      return awaitingSteps ? _ -> synchronize() : null;
+    }
+    return step -> {
+      if (awaitingSteps) {
+        synchronize();
+      }
+      finite.after(program, step, addresses);
+    };
   }
 
   /** Zeroes a dense buffer. */

@@ -30,6 +30,13 @@ public final class Devices {
    */
   public static final String CHECK = "RONDO_CHECK";
 
+  /**
+   * With {@code 1} in this variable of the environment a GPU is waited for after every step of a
+   * program, and what fails there, a token outside the vocabulary included, names program, step and
+   * operation.
+   */
+  public static final String SYNC = "RONDO_SYNC";
+
   private static final String CUDA_LIBRARY = "librondo_cuda.so";
   private static final String EMULATED_LIBRARY = "librondo_emulated.so";
 
@@ -53,13 +60,19 @@ public final class Devices {
     return open(name, threads, System.getenv());
   }
 
-  /** As {@link #open(String, int)} under an environment, of which {@link #CHECK} counts. */
+  /**
+   * As {@link #open(String, int)} under an environment, of which {@link #CHECK} and {@link #SYNC}
+   * count.
+   */
   static Device open(String name, int threads, Map<String, String> environment) {
     var check = environment.get(CHECK);
     if (check != null && !check.equals("nan")) {
       throw new IllegalArgumentException(CHECK + " is \"" + check + "\", expected nan");
     }
     var device = openUnchecked(name, threads);
+    if ("1".equals(environment.get(SYNC))) {
+      device.awaitingSteps();
+    }
     return check == null ? device : device.checkingValues();
   }
 

@@ -26,8 +26,8 @@ public final class Executable {
   /**
    * @param scopes of the memory that the launches touch: a recording outlives no check of them
    * @param recorder the library that records and replays, or null where that does not pay
-   * @param afterStep looks at what a step, given by its number, has written; then nothing is
-   *     recorded
+   * @param afterStep awaits a step, given by its number, or looks at what it has written; then
+   *     nothing is recorded
    */
   Executable(
       Program program,
@@ -38,19 +38,16 @@ public final class Executable {
     this.program = program;
     this.launches = launches.toArray(new Runnable[0]);
     this.scopes = scopes.toArray(new MemorySegment.Scope[0]);
-    this.recorder = awaitsEachLaunch() || afterStep != null ? null : recorder;
+    this.recorder = afterStep != null ? null : recorder;
     this.afterStep = afterStep;
     this.flops = program.flops();
   }
 
-  /** With RONDO_SYNC=1 a GPU awaits every launch, which no recording can. */
-  private static boolean awaitsEachLaunch() {
-    return "1".equals(System.getenv("RONDO_SYNC"));
-  }
-
   /**
-   * Enqueues every step in order.
+   * Enqueues every step in order. What a step itself refuses names program, step and operation.
    *
+   * @throws IllegalArgumentException when a value breaks the contract, such as a token outside the
+   *     vocabulary; a GPU says so when it is next waited for
    * @throws IllegalStateException when memory it was bound to has been freed
    */
   public void run() {
@@ -82,12 +79,16 @@ public final class Executable {
           afterStep.accept(i);
         }
       }
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(at(i, e), e);
     } catch (NativeException e) {
-      throw new IllegalStateException(
-          "%s, step %d (%s): %s"
-              .formatted(program.name(), i, program.steps().get(i), e.getMessage()),
-          e);
+      throw new IllegalStateException(at(i, e), e);
     }
+  }
+
+  private String at(int step, RuntimeException e) {
+    return "%s, step %d (%s): %s"
+        .formatted(program.name(), step, program.steps().get(step), e.getMessage());
   }
 
   /** Floating-point operations of one run. */

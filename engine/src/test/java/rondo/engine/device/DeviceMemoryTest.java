@@ -44,7 +44,7 @@ class DeviceMemoryTest {
   @Test
   void memoryThatRunsOutIsAccountedForInOneLine() throws Throwable {
     long all = 256L << 20;
-    try (var device = TestDevices.open("emulated")) {
+    try (var device = TestDevices.openExactly("emulated")) { // no GPU lets itself be limited
       limit(String.valueOf(all));
       try (var weights = device.allocate("weights", 100 << 20);
           var state = device.allocate("state", 3 << 20)) {

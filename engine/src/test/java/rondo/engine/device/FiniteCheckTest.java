@@ -12,6 +12,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import rondo.engine.TestDevices;
 import rondo.engine.graph.Add;
 import rondo.engine.graph.DType;
 import rondo.engine.graph.Graph;
@@ -31,7 +32,7 @@ class FiniteCheckTest {
 
   private static Device open(String name) {
     try {
-      return Devices.open(name, 2, Map.of("RONDO_CHECK", "nan"));
+      return Devices.open(TestDevices.named(name), 2, Map.of("RONDO_CHECK", "nan"));
     } catch (IllegalStateException e) {
       return abort(e.getMessage());
     }

@@ -24,6 +24,11 @@ public record BaseConfig(
     return new BaseConfig(block, layers, vocabulary, maxPositions, tied, tokens, other);
   }
 
+  /** The same with a head of its own. */
+  public BaseConfig untied() {
+    return new BaseConfig(block, layers, vocabulary, maxPositions, false, tokens, dtype);
+  }
+
   @Override
   public double embedScale() {
     return 1;

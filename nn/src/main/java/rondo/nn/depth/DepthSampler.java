@@ -1,193 +1,72 @@
 package rondo.nn.depth;
 
-import java.util.Arrays;
-import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * Draws the depth of each micro-batch: a pure function of (seed, index), so a resume needs no
  * state.
  *
- * <p>The schemes are those of Huginn (arXiv 2502.05171), under its names. Below, s = min(backprop,
- * mean) recurrences may be tracked, t = mean − s are left for the frozen ones; n are drawn frozen
- * and k tracked. U{a..b} is uniform over whole numbers, of which b is taken to be at least a.
+ * @param ramp micro-batches over which the target grows to its full depth, Huginn's "curriculum-N"
+ *     (arXiv 2502.05171); 0 for none
  */
-public enum DepthSampler {
-  /**
-   * λ ~ LogNormal(ln mean − σ²/2, σ = ½), r ~ Poisson(λ) + 1, of which the last min(r, s) are
-   * tracked: "poisson-lognormal-filling". The realised mean is mean + 1.
-   */
-  LOGNORMAL_POISSON("lognormal-poisson", 1) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      int total = u.poisson(u.logNormal(t + s)) + 1;
-      return new Depth(Math.max(total - s, 0), Math.min(s, total));
+public record DepthSampler(DepthScheme scheme, long ramp) {
+  /** As published: {@link DepthScheme#LOGNORMAL_POISSON}. */
+  public static final DepthSampler LOGNORMAL_POISSON =
+      new DepthSampler(DepthScheme.LOGNORMAL_POISSON, 0);
+
+  /** Always the mean. */
+  public static final DepthSampler FIXED = new DepthSampler(DepthScheme.FIXED, 0);
+
+  private static final Pattern NAME = Pattern.compile("(.+?)(?:-curriculum-([1-9][0-9]{0,17}))?");
+
+  public DepthSampler {
+    if (ramp < 0) {
+      throw new IllegalArgumentException("depth sampler: a ramp of " + ramp + " micro-batches");
     }
-  },
-
-  /** The mean itself: n = t, k = s. */
-  FIXED("fixed", 1) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(t, s);
-    }
-  },
-
-  /** One recurrence: n = 0, k = 1. */
-  NON_RECURRENT("non-recurrent", 1) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(0, 1);
-    }
-  },
-
-  /** All tracked: n = 0, k ~ U{1..2s}. */
-  FULL("full", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(0, u.whole(1, 2 * s));
-    }
-  },
-
-  /** n ~ U{0..2t−1}, k ~ U{1..2s}. */
-  SIMPLE("simple", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(u.whole(0, 2 * t - 1), u.whole(1, 2 * s));
-    }
-  },
-
-  /** n ~ U{0..2t−1}, k ~ U{1..min(2t − n, 2s)}. */
-  BPTT("bptt", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      int frozen = u.whole(0, 2 * t - 1);
-      return new Depth(frozen, u.whole(1, Math.min(2 * t - frozen, 2 * s)));
-    }
-  },
-
-  /** n + k ~ U{0..2t−1}, k ~ U{1..2 min(t, s)}, n at least 0. */
-  NON_UNIFORM("non-uniform", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      int total = u.whole(0, 2 * t - 1);
-      int tracked = u.whole(1, 2 * Math.min(t, s));
-      return new Depth(Math.max(total - tracked, 0), tracked);
-    }
-  },
-
-  /** n ~ U{0..2t−1}, k = 1 + ⌊(t − n)·u^skew⌋ and at least 1, skew ~ U{2t..8t−1}: seldom deep. */
-  GUPTA("gupta", 1) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      int frozen = u.whole(0, 2 * t - 1);
-      int skew = u.whole(2 * t, 8 * t - 1);
-      return new Depth(frozen, 1 + (int) (Math.max(t - frozen, 0) * Math.pow(u.uniform(), skew)));
-    }
-
-    @Override
-    public int mostTracked(int mean, int backprop) {
-      return mean - Math.min(backprop, mean) + 1;
-    }
-  },
-
-  /** n ~ Poisson(t), k = s. */
-  POISSON_FILL("poisson-fill", 1) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(u.poisson(t), s);
-    }
-  },
-
-  /** n ~ Poisson(t), k ~ U{1..2s}. */
-  POISSON_UNBOUNDED("poisson-unbounded", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(u.poisson(t), u.whole(1, 2 * s));
-    }
-  },
-
-  /** n ~ Poisson(t) but at most 2t − 1, k ~ U{1..2s}. */
-  POISSON_BOUNDED("poisson-bounded", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(Math.clamp(u.poisson(t), 0, Math.max(2 * t - 1, 0)), u.whole(1, 2 * s));
-    }
-  },
-
-  /** n ~ Poisson(λ), λ ~ LogNormal of mean t, k ~ U{1..2s}. */
-  POISSON_LOGNORMAL("poisson-lognormal", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(u.poisson(u.logNormal(t)), u.whole(1, 2 * s));
-    }
-  },
-
-  /** n ~ Poisson(λ), λ ~ LogNormal of mean t, k = s. */
-  POISSON_LOGNORMAL_FILL("poisson-lognormal-fill", 1) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(u.poisson(u.logNormal(t)), s);
-    }
-  },
-
-  /** n ~ Poisson(λ), λ ~ Gamma(t, 1): mean t and variance 2t; k ~ U{1..2s}. */
-  NEGATIVE_BINOMIAL("negative-binomial", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(u.poisson(u.gamma(t)), u.whole(1, 2 * s));
-    }
-  },
-
-  /** n ~ Geometric(1/t), from 1 on; k ~ U{1..2s}. */
-  GEOMETRIC("geometric", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth(u.geometric(t), u.whole(1, 2 * s));
-    }
-  },
-
-  /** n = ⌊2t·u⌋, k = ⌊2s·v⌋ + 1 for points (u, v) of a shifted Sobol sequence. */
-  SOBOL("sobol", 2) {
-    @Override
-    Depth draw(int t, int s, Draws u) {
-      return new Depth((int) (2 * t * u.sobol(0)), (int) (2 * s * u.sobol(1)) + 1);
-    }
-  };
-
-  private final String name;
-  private final int factor;
-
-  /**
-   * @param name as recipes have it
-   * @param factor of s that k never exceeds
-   */
-  DepthSampler(String name, int factor) {
-    this.name = name;
-    this.factor = factor;
   }
 
-  /** All names. */
-  public static List<String> names() {
-    return Arrays.stream(values()).map(s -> s.name).toList();
+  /** The sampler of a name, if there is one: that of a scheme, or NAME-curriculum-N. */
+  public static Optional<DepthSampler> named(String name) {
+    var parts = NAME.matcher(name);
+    if (!parts.matches()) {
+      return Optional.empty();
+    }
+    long ramp = parts.group(2) == null ? 0 : Long.parseLong(parts.group(2));
+    return DepthScheme.named(parts.group(1)).map(scheme -> new DepthSampler(scheme, ramp));
+  }
+
+  /** What {@link #named} knows, for messages. */
+  public static String names() {
+    return String.join(", ", DepthScheme.names()) + ", or one of them with -curriculum-N";
   }
 
   /**
-   * The scheme of that name.
+   * The depth that a draw aims at: t frozen and s tracked recurrences, s = min(backprop, mean) and
+   * t = mean − s. Of micro-batches i = 1 … {@code ramp} it is t' = ⌈i/ramp·t⌉ and s' = max(⌈i/ramp·
+   * s⌉, 1), exactly.
    *
-   * @throws IllegalArgumentException when there is none
+   * @param mean target mean recurrence of this step
+   * @param backprop most recurrences that are tracked
+   * @param index counter of the micro-batch, from 0
    */
-  public static DepthSampler named(String name) {
-    return Arrays.stream(values())
-        .filter(s -> s.name.equals(name))
-        .findFirst()
-        .orElseThrow(() ->
-            new IllegalArgumentException(
-                "depth sampler " + name + ": expected one of " + String.join(", ", names())));
+  public Depth target(int mean, int backprop, long index) {
+    int s = Math.min(backprop, mean);
+    int t = mean - s;
+    return index < ramp ? new Depth(risen(t, index), risen(s, index)) : new Depth(t, s);
   }
 
-  /** Most recurrences that a draw may track, for means up to {@code mean}. */
-  public int mostTracked(int mean, int backprop) {
-    return factor * Math.min(backprop, mean);
+  /** A positive share of a positive number rounds up to at least one. */
+  private int risen(int full, long index) {
+    return (int) Math.ceilDiv(Math.multiplyExact(index + 1, full), ramp);
+  }
+
+  /**
+   * Most recurrences that any draw tracks while the mean is at most {@code mean} and backprop lies
+   * from {@code least} to {@code most}.
+   */
+  public int mostTracked(int mean, int least, int most) {
+    return scheme.mostTracked(mean, least, most);
   }
 
   /**
@@ -195,12 +74,16 @@ public enum DepthSampler {
    *
    * @param mean target mean recurrence of this step
    * @param backprop most recurrences that are tracked
-   * @param index counter of the micro-batch
+   * @param index counter of the micro-batch, from 0
    */
   public Depth draw(int mean, int backprop, long seed, long index) {
-    int s = Math.min(backprop, mean);
-    return draw(mean - s, s, new Draws(seed, index));
+    var target = target(mean, backprop, index);
+    return scheme.draw(target.frozen(), target.tracked(), new Draws(seed, index));
   }
 
-  abstract Depth draw(int t, int s, Draws u);
+  /** As {@link #named} takes it. */
+  @Override
+  public String toString() {
+    return scheme.text() + (ramp == 0 ? "" : "-curriculum-" + ramp);
+  }
 }

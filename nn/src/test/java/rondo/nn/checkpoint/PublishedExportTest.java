@@ -151,11 +151,11 @@ class PublishedExportTest {
       throws IOException {
     var expected = retrofit(prelude, core, coda, vocabulary, qkv, hidden, qkNorm);
     try (var files = holes(Published.named(name).config(), expected)) {
-      var tensors = Export.tensors(files, WeightFiles.Precision.F32);
+      var tensors = Export.tensors(files, WeightFiles.Precision.F32, false);
       assertEquals(sorted(expected), shapes(tensors));
       assertEquals(4 * parameters, bytes(tensors));
       assertEquals(shards, Shards.cut(tensors, FIVE_GB).size());
-      var rounded = Export.tensors(files, WeightFiles.Precision.BF16);
+      var rounded = Export.tensors(files, WeightFiles.Precision.BF16, false);
       assertEquals(sorted(expected), shapes(rounded));
       assertEquals(2 * parameters, bytes(rounded));
       assertEquals(1, Shards.cut(rounded, FIVE_GB).size());
@@ -166,7 +166,7 @@ class PublishedExportTest {
   void huginnsFilesHaveThePublishedSizesToTheByte() throws IOException {
     var expected = huginn();
     try (var files = holes(Published.named("huginn").config(), expected)) {
-      var tensors = Export.tensors(files, WeightFiles.Precision.F32);
+      var tensors = Export.tensors(files, WeightFiles.Precision.F32, false);
       assertEquals(77, tensors.size());
       assertEquals(sorted(expected), shapes(tensors));
       var shards = Shards.cut(tensors, FIVE_GB);
@@ -181,7 +181,7 @@ class PublishedExportTest {
       assertEquals("model-00004-of-00004.safetensors", Shards.name(3, shards.size()));
       assertEquals("lm_head.weight", shards.getLast().getFirst().name());
 
-      var rounded = Export.tensors(files, WeightFiles.Precision.BF16);
+      var rounded = Export.tensors(files, WeightFiles.Precision.BF16, false);
       for (var tensor : rounded) {
         boolean table = tensor.name().equals("freqs_cis");
         assertEquals(table ? StoredType.F32 : StoredType.BF16, tensor.type(), tensor.name());

@@ -40,7 +40,7 @@ public final class StudyJson {
     node.put("width", config.block().width());
     node.put("heads", config.block().heads());
     node.put("hidden", config.block().hidden());
-    node.put("sampler", config.sampler().name());
+    node.put("sampler", config.sampler().scheme().name());
     node.put("mean_recurrence", config.meanRecurrence());
     node.put("backprop_depth", config.backprop());
     node.put("batch", config.batch());
