@@ -19,24 +19,18 @@ public record Chat(ChatTemplate template, Optional<String> system) {
   private static final String ASSISTANT = "assistant";
 
   /**
-   * What a conversation becomes.
-   *
-   * @param ids as in {@link RowReader#next}, {@code ~id} where it is not predicted; none where no
-   *     token of the row is an assistant's
-   * @param cut whether it is longer than a row
+   * The row of a conversation: its first ids, {@code rowLength} at most, {@code ~id} where one is
+   * not predicted; left out where no token of the row is an assistant's.
    */
-  record Row(int[] ids, boolean cut) {}
-
-  /** The row of a conversation: its first ids, {@code rowLength} at most. */
-  Row row(Document.Conversation conversation, DocumentIds ids, int rowLength) {
+  Encoded row(Document.Conversation conversation, DocumentIds ids, int rowLength) {
     int[] whole = ids(conversation, ids);
     int[] row = Arrays.copyOf(whole, Math.min(whole.length, rowLength));
     for (int i = 1; i < row.length; i++) {
       if (row[i] >= 0) {
-        return new Row(row, row.length < whole.length);
+        return Encoded.row(row, row.length < whole.length);
       }
     }
-    return new Row(new int[0], false);
+    return Encoded.row(new int[0], false);
   }
 
   /**

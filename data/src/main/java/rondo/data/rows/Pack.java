@@ -154,8 +154,8 @@ public record Pack(
                 train.rows(),
                 validation.rows(),
                 train.discarded() + validation.discarded(),
-                now.cut() + (document.cut() ? 1 : 0),
-                now.leftOut() + (document.isRow() && document.ids().length < 2 ? 1 : 0),
+                now.cut() + (document.isCut() ? 1 : 0),
+                now.leftOut() + (document.isLeftOut() ? 1 : 0),
                 train.shards() + validation.shards());
         watch.accept(now);
       }

@@ -51,9 +51,9 @@ final class Packer implements RowReader {
 
   /** A row, or nothing where no token of it is an assistant's. */
   private int[] chat(Document.Conversation conversation) {
-    Chat.Row row = packing.chat(conversation).row(conversation, ids, packing.rowLength());
-    cut += row.cut() ? 1 : 0;
-    leftOut += row.ids().length == 0 ? 1 : 0;
+    Encoded row = packing.chat(conversation).row(conversation, ids, packing.rowLength());
+    cut += row.isCut() ? 1 : 0;
+    leftOut += row.isLeftOut() ? 1 : 0;
     return row.ids();
   }
 

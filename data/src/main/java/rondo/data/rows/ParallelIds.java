@@ -93,12 +93,10 @@ final class ParallelIds implements AutoCloseable {
           switch (document) {
             case Document.Text text -> Encoded.piece(ids.of(text));
             case Document.Tokens tokens when tokens.isMasked() ->
-                new Encoded(packing.packed(tokens), true, false);
+                Encoded.row(packing.packed(tokens), false);
             case Document.Tokens tokens -> Encoded.piece(ids.of(tokens));
-            case Document.Conversation conversation -> {
-              Chat.Row row = packing.chat(conversation).row(conversation, ids, packing.rowLength());
-              yield new Encoded(row.ids(), true, row.cut());
-            }
+            case Document.Conversation conversation ->
+                packing.chat(conversation).row(conversation, ids, packing.rowLength());
           });
     }
     return encoded;

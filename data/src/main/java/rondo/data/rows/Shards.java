@@ -24,7 +24,7 @@ final class Shards implements AutoCloseable {
 
   void add(Encoded document) {
     if (document.isRow()) {
-      if (document.ids().length > 1) { // fewer predict nothing
+      if (!document.isLeftOut()) {
         addRow(document.ids());
       }
       return;
