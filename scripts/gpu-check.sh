@@ -205,7 +205,7 @@ if wanted kernels; then bench kernels "$(limit 100)" --parts limits,products,ker
 if wanted own; then
     RONDO_CUBLASLT=none bench own "$(limit 25)" --parts limits,products --types bf16 --contender "Rondo, own product"
 fi
-if wanted steps; then bench steps "$(limit 80)" --parts limits,decode,train; fi
+if wanted steps; then bench steps "$(limit 80)" --parts limits,train,decode; fi
 
 if wanted jmh; then
     if [ "$tiny" = yes ]; then turns=(-f 0 -wi 1 -i 1 -w 100ms -r 100ms); else turns=(-f 1 -wi 2 -i 3 -w 300ms -r 500ms); fi

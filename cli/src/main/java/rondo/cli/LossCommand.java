@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import rondo.data.DocumentSource;
+import rondo.data.PackedRows;
+import rondo.data.ParquetWriter;
 import rondo.data.rows.PackManifest;
 import rondo.data.rows.Packing;
 import rondo.data.tokenizer.Tokenizers;
@@ -126,10 +128,12 @@ final class LossCommand extends Work {
     }
     var source = DocumentSource.of(data, Optional.ofNullable(text));
     var measured = new ArrayList<LossReport.Measured>();
-    try (var device = open(console, Precision.parse("--precision", precision));
-        var progress = new Progress(console, "row")) {
+    long total = Math.min(rows, known());
+    try (var device = open(console, Precision.parse("--precision", precision))) {
       for (var model : asked) {
-        measured.add(measure(model, depths, source, device, console, progress));
+        try (var progress = new Progress(console, "row", true)) {
+          measured.add(measure(model, depths, source, device, console, progress, total));
+        }
       }
     }
     var report = new LossReport(measured, Models.lastOf(data));
@@ -141,13 +145,23 @@ final class LossCommand extends Work {
     }
   }
 
+  /** Rows of packed Parquet; at most as many as can be asked for, where that is not known. */
+  private long known() {
+    return text != null
+        ? Integer.MAX_VALUE
+        : PackedRows.find(data, ParquetWriter.GROUP)
+            .map(PackedRows::rows)
+            .orElse((long) Integer.MAX_VALUE);
+  }
+
   private LossReport.Measured measure(
       Asked model,
       List<Integer> depths,
       DocumentSource source,
       Device device,
       Console console,
-      Progress progress) {
+      Progress progress,
+      long total) {
     var config = model.config();
     var settings = settings(config, depths);
     var words =
@@ -156,9 +170,8 @@ final class LossCommand extends Work {
             : Optional.of(Tokenizers.load(tokenizer));
     var packing =
         Packing.evaluation(settings.sequenceLength(), config.vocabulary(), words)
-            .with(ModelTokens.of(config));
+            .with(ModelTokens.of(config, model.folder()));
     PackManifest.check(data, packing.model());
-    long total = rows == Integer.MAX_VALUE ? 0 : rows;
     var of = models.size() == 1 ? "" : model.name();
     try (var weights = Models.load(model.folder(), device, console)) {
       var losses =
@@ -168,7 +181,7 @@ final class LossCommand extends Work {
               settings,
               packing.open(source),
               source.name(),
-              done -> progress.update(done, total, of));
+              done -> progress.update(done, total == Integer.MAX_VALUE ? 0 : total, of));
       return new LossReport.Measured(model.name(), model.folder(), config, settings, losses);
     }
   }

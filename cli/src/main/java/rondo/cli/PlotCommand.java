@@ -18,7 +18,8 @@ import picocli.CommandLine.Parameters;
     sortOptions = false,
     description = {
       "Draw training runs: loss over steps, tokens and FLOPs, depth, gradient norm, learning rate,"
-          + " validation loss over recurrences, and what the runs diagnosed of their depth.",
+          + " divergence from a teacher, validation loss over recurrences, also of averaged weights,"
+          + " and what the runs diagnosed of their depth.",
       "",
       "Several runs are drawn into the same panels, each in its colour. Lines are means over a"
           + " fiftieth of a run; behind those of up to three runs are the values themselves."

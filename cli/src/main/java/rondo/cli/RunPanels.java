@@ -57,6 +57,9 @@ final class RunPanels {
       all.add(panels.means("training loss", "loss (nats per token)", "loss", each, Scale.LINEAR));
     }
     var rest = over == null ? Over.STEPS : over;
+    all.add(
+        panels.means(
+            "divergence from the teacher", "nats per token", "divergence", rest, Scale.LINEAR));
     all.add(panels.depth(rest));
     all.add(panels.means("gradient norm, before clipping", "norm", "grad_norm", rest, Scale.LOG10));
     all.add(panels.learningRate(rest));
@@ -153,14 +156,19 @@ final class RunPanels {
         title, new Axis("recurrences", Scale.RECURRENCES), new Axis(unit, scale), curves);
   }
 
+  /** Of the weights; of averaged ones dotted. */
   private Panel deepest(Over over) {
     var curves = new ArrayList<Curve>();
+    boolean averaged = false;
     for (int i = 0; i < runs.size(); i++) {
       var points = runs.get(i).deepestOver(over.key, "validation");
       curves.add(new Curve(i, points.xs().size() > 40 ? Stroke.LINE : Stroke.MARKED, points));
+      var average = runs.get(i).deepestOver(over.key, "validation_ema");
+      curves.add(new Curve(i, Stroke.DOTTED, average.thinned(BROKEN)));
+      averaged |= !average.isEmpty();
     }
     return new Panel(
-        "validation loss at most recurrences",
+        "validation loss at most recurrences" + (averaged ? ", averaged weights dotted" : ""),
         over.axis(),
         new Axis("loss (nats per token)", Scale.LINEAR),
         curves);

@@ -161,6 +161,16 @@ final class TrainCommand extends Work {
     }
 
     @Override
+    public void reading(String source, long rows) {
+      progress.aside("read row", rows, 0, "of " + source);
+    }
+
+    @Override
+    public void measuring(long step, long rows, long total) {
+      progress.aside("validation row", rows, total, "after step " + Numbers.count(step + 1));
+    }
+
+    @Override
     public void started(long step, long steps) {
       progress.note(
           step >= steps

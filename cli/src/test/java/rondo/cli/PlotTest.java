@@ -136,6 +136,25 @@ class PlotTest {
   }
 
   @Test
+  void aTeachersDivergenceAndAveragedWeightsAreDrawn() throws IOException {
+    var run = run("distilled", 40, false);
+    var file = run.resolve("metrics.jsonl");
+    Files.writeString(
+        file,
+        Files.readString(file)
+            .replace("\"lr\":", "\"divergence\": 0.25, \"lr\":")
+            .replace("\"validation\":", "\"validation_ema\": {\"4\": 2.0}, \"validation\":"));
+    var found = panels(rondo("plot", run, "--json"));
+    assertTrue(found.contains("divergence from the teacher"), found.toString());
+    assertTrue(
+        found.contains("validation loss at most recurrences, averaged weights dotted"),
+        found.toString());
+    var read = RunMetrics.read("r", run, _ -> {});
+    assertEquals(40, read.over("step", "divergence").xs().size());
+    assertEquals(List.of(2.0, 2.0, 2.0, 2.0), read.deepestOver("step", "validation_ema").ys());
+  }
+
+  @Test
   void aCutLineIsLeftOutAndTold() throws IOException {
     var run = run("cut", 20, false);
     var file = run.resolve("metrics.jsonl");

@@ -95,6 +95,34 @@ class TextTest {
     }
   }
 
+  @Test
+  void workAsideIsOnlyToldWhereItTakesLong() {
+    var err = new StringWriter();
+    var console = new Console(new PrintWriter(new StringWriter()), new PrintWriter(err), false);
+    try (var progress = new Progress(console, "step")) {
+      for (int i = 1; i <= 100; i++) {
+        progress.aside("read row", i, 100, "of data");
+      }
+      progress.update(3, 3, "");
+    }
+    assertEquals(List.of("step 3/3"), err.toString().lines().toList());
+  }
+
+  @Test
+  void aRateIsToldFromTheSecondTimeOn() {
+    var err = new StringWriter();
+    var console = new Console(new PrintWriter(new StringWriter()), new PrintWriter(err), false);
+    try (var progress = new Progress(console, "row", true)) {
+      progress.update(8, 8, "m");
+      progress.update(10, 8, "m");
+      progress.update(8, 8, "again");
+    }
+    var lines = err.toString().lines().toList();
+    assertEquals("row 8/8  m", lines.get(0));
+    assertTrue(lines.get(1).matches("row 10/8  [0-9,]+ rows/s  m"), lines.get(1));
+    assertEquals("row 8/8  again", lines.get(2), "less than before begins anew");
+  }
+
   /** What stays of a line: nothing of one that is rewritten. */
   private static String kept(String line) {
     int cleared = line.lastIndexOf("\u001b[K");

@@ -119,6 +119,17 @@ class TokenizerFitTest {
     assertRefused("pack the data again", rondo("loss", "--data", held, "--model", other));
   }
 
+  /** The published retrofits' configurations name Huginn's tokens beside Llama's tokenizer. */
+  @Test
+  void theTokenizerInTheModelsFolderKnowsBetterThanItsConfiguration() throws IOException {
+    TokenizerFiles.write(new ByteTokenizer(), other);
+    train(other, "train: [{path: " + text + "}]", "weights").works();
+    rondo("loss", "--data", text, "--model", other).works();
+    Files.writeString(other.resolve("tokenizer.json"), "{");
+    assertRefused(
+        "BOS 256 where the model has 1", train(other, "train: [{path: " + text + "}]", "weights"));
+  }
+
   /** Random weights know no token: another tokenizer is theirs, and a note says so. */
   @Test
   void randomWeightsTakeAnyTokenizer() throws IOException {

@@ -67,7 +67,7 @@ final class Session implements AutoCloseable {
   private final Owned owned = new Owned();
 
   /** Frees what it took where it fails half-way. */
-  Session(Recipe recipe, Device device) {
+  Session(Recipe recipe, Device device, Listener listener) {
     this.recipe = recipe;
     this.device = device;
     if (recipe.activations() == DType.BF16 && !device.hasBf16()) {
@@ -81,12 +81,12 @@ final class Session implements AutoCloseable {
       tokenizer = folder == null ? Optional.empty() : Optional.of(Tokenizers.load(folder));
       companions = tokenizer.map(Tokenizers::files).orElseGet(() -> companions(recipe));
       // Data first: what is wrong with it should be told before anything large is allocated.
-      var data = TrainingData.open(recipe, config, tokenizer);
+      var data = TrainingData.open(recipe, config, tokenizer, listener);
       batches = data.batches();
       fingerprints = data.fingerprints();
       notes = data.notes();
       owned.add(batches::close);
-      validation = Validation.of(recipe, config, tokenizer);
+      validation = Validation.of(recipe, config, tokenizer, listener);
       weights = weights(config);
       owned.add(weights::close);
       working = new WorkingWeights(weights, recipe.activations());
@@ -183,7 +183,7 @@ final class Session implements AutoCloseable {
         : config;
   }
 
-  private static Path model(Recipe recipe) {
+  static Path model(Recipe recipe) {
     return Checkpoints.resolve(java.util.Objects.requireNonNull(recipe.model()));
   }
 

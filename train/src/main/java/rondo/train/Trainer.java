@@ -52,7 +52,7 @@ public final class Trainer implements AutoCloseable {
       checkpoints.removeUnfinished();
       var saved = checkpoints.newest(listener::note).map(SavedRun::read);
       recipe = written.micro() > 0 ? written : sized(written, saved);
-      session = new Session(recipe, device);
+      session = new Session(recipe, device, listener);
       owned.add(session::close);
       steps = new StepRunner(session, listener::note);
       state = RunState.first(session.batches.cursor());
@@ -265,10 +265,19 @@ public final class Trainer implements AutoCloseable {
     var rows = session.validation;
     try {
       goOn();
+      if (rows == null) {
+        return Measured.NOTHING;
+      }
       int examined = recipe.depth().curriculum().mean(state.step() - 1);
-      return rows == null
-          ? Measured.NOTHING
-          : rows.measure(session.weights, session.average, device, examined, _ -> goOn());
+      return rows.measure(
+          session.weights,
+          session.average,
+          device,
+          examined,
+          done -> {
+            listener.measuring(state.step() - 1, done, rows.rows());
+            goOn();
+          });
     } catch (Stopped e) {
       return Measured.NOTHING;
     }

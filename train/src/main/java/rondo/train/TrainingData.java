@@ -36,8 +36,10 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
    * Opens what a recipe names; of each part at least one row has been read.
    *
    * @param config of the model
+   * @param listener told of rows that are read into memory
    */
-  static TrainingData open(Recipe recipe, ModelConfig config, Optional<Tokenizer> tokenizer) {
+  static TrainingData open(
+      Recipe recipe, ModelConfig config, Optional<Tokenizer> tokenizer, Listener listener) {
     var data = recipe.data();
     var packing =
         Packing.training(data.sequenceLength(), config.vocabulary(), tokenizer)
@@ -48,7 +50,7 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
     var notes = new ArrayList<String>();
     ModelTokens.note(recipe, config, tokenizer).ifPresent(notes::add);
     for (var part : data.train()) {
-      var rows = rows(recipe, part, packing, fingerprints, notes);
+      var rows = rows(recipe, part, packing, fingerprints, notes, listener);
       parts.add(new Mixture.Part(rows, part.weight()));
     }
     var shape = new BatchShape(recipe.micro(), data.sequenceLength());
@@ -62,7 +64,8 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
       Recipe.Part part,
       Packing packing,
       List<String> fingerprints,
-      List<String> notes) {
+      List<String> notes,
+      Listener listener) {
     PackManifest.check(part.path(), packing.model());
     var source = DocumentSource.of(part.path(), part.text());
     var shuffle = recipe.data().shuffle();
@@ -81,7 +84,9 @@ record TrainingData(ReadyBatches batches, List<String> fingerprints, List<String
       fingerprints.add(Fingerprint.of(RowTable.read(source, packing, 1)));
       return RowCycle.shards(packed.get(), packing, recipe.seed(), RANK);
     }
-    var table = RowTable.read(source, packing);
+    var table =
+        RowTable.read(
+            source, packing, Long.MAX_VALUE, rows -> listener.reading(source.name(), rows));
     fingerprints.add(Fingerprint.of(table));
     if (table.cut() + table.leftOut() > 0) {
       notes.add(

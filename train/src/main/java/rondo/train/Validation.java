@@ -34,9 +34,11 @@ final class Validation {
    * Reads the rows that a recipe names, if it names any.
    *
    * @param config of the model
+   * @param listener told of the rows as they are read
    * @throws DataException if there are none, or more than 2 GiB of them
    */
-  static @Nullable Validation of(Recipe recipe, ModelConfig config, Optional<Tokenizer> tokenizer) {
+  static @Nullable Validation of(
+      Recipe recipe, ModelConfig config, Optional<Tokenizer> tokenizer, Listener listener) {
     var data = recipe.data();
     var held = data.validation();
     if (held == null) {
@@ -50,7 +52,12 @@ final class Validation {
             .with(ModelTokens.of(recipe, config, tokenizer));
     PackManifest.check(part.path(), packing.model());
     long most = RowTable.mostRows(data.sequenceLength());
-    var rows = RowTable.read(source, packing, Math.min(most, held.rows()));
+    var rows =
+        RowTable.read(
+            source,
+            packing,
+            Math.min(most, held.rows()),
+            read -> listener.reading(source.name(), read));
     if (rows.size() == most && most < held.rows()) {
       throw new DataException(
           source.name()
@@ -76,6 +83,11 @@ final class Validation {
       depths.add(r);
     }
     return depths;
+  }
+
+  /** How many rows there are. */
+  long rows() {
+    return rows.size();
   }
 
   /**

@@ -139,7 +139,8 @@ class AveragedWeightsTest {
             run.recipe, List.of("data.validation={path: " + folder.resolve("held.jsonl") + "}"));
     var rows =
         Objects.requireNonNull(
-            Validation.of(recipe, Session.config(recipe), java.util.Optional.empty()));
+            Validation.of(
+                recipe, Session.config(recipe), java.util.Optional.empty(), Listener.none()));
     try (var weights = WeightFiles.load(model, device)) {
       var node = new ObjectMapper().createObjectNode();
       rows.measure(weights, null, device, 0, _ -> {}).addTo(node);

@@ -133,7 +133,8 @@ class MicroBatchTest {
     long more =
         MicroBatch.planned(recipe, model) - MicroBatch.planned(recipe(run).withMicro(4), model);
     var rows =
-        Objects.requireNonNull(Validation.of(recipe, Session.config(recipe), Optional.empty()));
+        Objects.requireNonNull(
+            Validation.of(recipe, Session.config(recipe), Optional.empty(), Listener.none()));
     var taken = new ArrayList<Double>();
     try (var device = Devices.open("auto", 1);
         var weights = Weights.allocate(model, device)) {

@@ -100,6 +100,12 @@ class RecipePageTest {
             page.indexOf("```yaml\n") + 8, page.indexOf("```\n", page.indexOf("```yaml\n") + 8));
     var example = Recipe.read(Files.writeString(folder.resolve("example.yaml"), yaml), List.of());
     assertEquals(2, example.data().train().size());
+    for (var key : leaves("", "muon")) {
+      var section = key.replaceFirst("[.\\[].*", "");
+      var written =
+          example.values().keySet().stream().anyMatch(k -> k.matches(section + "[.\\[].*"));
+      assertTrue(written || section.equals(key), "no section " + section + " in the example");
+    }
     assertEquals(4, example.accumulation());
   }
 }

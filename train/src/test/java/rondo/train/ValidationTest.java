@@ -74,6 +74,50 @@ class ValidationTest {
     }
   }
 
+  @Test
+  void whatIsReadAndMeasuredIsToldOnTheWay() throws IOException {
+    var run = new TinyRun(folder);
+    var options =
+        List.of(held(", recurrences: [1, 3], every: 5"), "batch.micro=2", "steps=5", "ema={}");
+    var told = new ArrayList<String>();
+    var listener =
+        new Listener() {
+          @Override
+          public void note(String line) {}
+
+          @Override
+          public void reading(String source, long rows) {
+            told.add(Path.of(source).getFileName() + " " + rows);
+          }
+
+          @Override
+          public void started(long step, long steps) {
+            told.add("started");
+          }
+
+          @Override
+          public void step(StepReport report) {}
+
+          @Override
+          public void measuring(long step, long rows, long total) {
+            told.add("after %d: %d of %d".formatted(step, rows, total));
+          }
+        };
+    try (var device = Devices.open("auto", 1);
+        var trainer = new Trainer(Recipe.read(run.recipe, options), device, listener)) {
+      trainer.run();
+    }
+    var expected = new ArrayList<String>();
+    for (int i = 1; i <= 40; i++) {
+      expected.add("rows.jsonl " + i);
+    }
+    expected.addAll(List.of("held.jsonl 1", "held.jsonl 2", "held.jsonl 3", "started"));
+    for (var _ : List.of("weights", "averaged weights")) {
+      expected.addAll(List.of("after 4: 2 of 3", "after 4: 3 of 3"));
+    }
+    assertEquals(expected, told);
+  }
+
   /** Nothing but the weights decides: the same ones twice in a run give the same losses. */
   @Test
   void randomInitialStatesAreTheSameEachTime() throws IOException {

@@ -6,7 +6,7 @@ import rondo.engine.graph.DType;
 final class Attentions {
   private Attentions() {}
 
-  static void measure(Lab lab, Preset p, int batch, int time, DType type) {
+  static void measure(Collector lab, Preset p, int batch, int time, DType type) {
     var b = p.block();
     int heads = b.heads();
     int kv = b.kvHeads();
@@ -46,7 +46,7 @@ final class Attentions {
   }
 
   /** One new token of each sequence over a full cache. */
-  static void cached(Lab lab, Preset p, int batch, int capacity, DType type) {
+  static void cached(Collector lab, Preset p, int batch, int capacity, DType type) {
     var b = p.block();
     int heads = b.heads();
     int kv = b.kvHeads();

@@ -7,7 +7,7 @@ import rondo.engine.graph.DType;
 final class DecodeKernels {
   private DecodeKernels() {}
 
-  static void measure(Lab lab, Preset p, boolean tiny) {
+  static void measure(Collector lab, Preset p, boolean tiny) {
     int capacity = tiny ? 64 : 4096;
     for (int rows : new int[] {1, 8}) {
       for (var layer : p.layers()) {
@@ -29,7 +29,7 @@ final class DecodeKernels {
   }
 
   private static void quantized(
-      Lab lab,
+      Collector lab,
       String preset,
       String subject,
       DType type,

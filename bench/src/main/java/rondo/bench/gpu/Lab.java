@@ -16,7 +16,7 @@ import rondo.engine.nativelib.NativeException;
  * device records, so that launches cost next to nothing. What a device refuses is a line of its
  * own, never the end.
  */
-final class Lab {
+final class Lab implements Collector {
   /** Bytes over which repetitions walk: five times an H100's second-level cache. */
   private static final long SPREAD = 256L << 20;
 
@@ -71,7 +71,8 @@ final class Lab {
     this.contender = contender;
   }
 
-  Library library() {
+  @Override
+  public Library library() {
     return library;
   }
 
@@ -95,8 +96,9 @@ final class Lab {
     }
   }
 
-  /** One operation, made as often as it takes to outgrow the caches: {@code bytes} for each. */
-  void operation(Subject what, double bytes, Function<Operands, Runnable> make) {
+  /** Times it, made as often as it takes to outgrow the caches: {@code bytes} for each. */
+  @Override
+  public void operation(Subject what, double bytes, Function<Operands, Runnable> make) {
     if (late(what)) {
       return;
     }
@@ -146,7 +148,8 @@ final class Lab {
         .orElse(null);
   }
 
-  private boolean late(Subject what) {
+  /** Whether the time is over, which then is why this is left out. */
+  boolean late(Subject what) {
     if (System.nanoTime() < end) {
       return false;
     }

@@ -13,7 +13,7 @@ final class Losses {
 
   private Losses() {}
 
-  static void measure(Lab lab, Preset p, int rows, DType type) {
+  static void measure(Collector lab, Preset p, int rows, DType type) {
     int chunk = LossChunk.rows(rows, p.model().vocabulary(), type);
     measure(lab, p, rows, type, chunk, "");
     int large = Math.min(rows, LARGE);
@@ -23,7 +23,7 @@ final class Losses {
     distilled(lab, p, rows, type, chunk);
   }
 
-  private static void distilled(Lab lab, Preset p, int rows, DType type, int chunk) {
+  private static void distilled(Collector lab, Preset p, int rows, DType type, int chunk) {
     int width = p.block().width();
     int vocabulary = p.model().vocabulary();
     var subject = "distillation %d x %d, vocabulary %d".formatted(rows, width, vocabulary);
@@ -67,7 +67,8 @@ final class Losses {
         });
   }
 
-  private static void measure(Lab lab, Preset p, int rows, DType type, int chunk, String variant) {
+  private static void measure(
+      Collector lab, Preset p, int rows, DType type, int chunk, String variant) {
     int width = p.block().width();
     int vocabulary = p.model().vocabulary();
     var subject =

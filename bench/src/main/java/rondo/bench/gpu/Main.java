@@ -21,7 +21,7 @@ import rondo.nn.depth.Keep;
  * <pre>
  *   --device D        cuda, emulated or cpu                                  (cuda)
  *   --parts a,b       of limits, products, kernels, decode-kernels, train, decode (all)
- *   --presets a,b     of tinyllama-4-8-4, llama3.2-4-6-4, olmo2-4-6-4, huginn   (all; train: the first)
+ *   --presets a,b     of tinyllama-4-8-4, llama3.2-4-6-4, olmo2-4-6-4, huginn   (all, in this order)
  *   --types a,b       of the activations of kernels: bf16, f32               (both)
  *   --precision P     of train and decode: bf16, or f32                      (bf16; f32 on a cpu)
  *   --tiny yes        toy shapes, to test the code anywhere                  (no)
@@ -145,16 +145,17 @@ public final class Main {
       boolean tiny) {
     var otherwise = name.equals("cpu") ? "f32" : "bf16";
     var type = DType.valueOf(options.text("precision", otherwise).toUpperCase(Locale.ROOT));
+    var depth = new Depth(options.count("frozen", 24), options.count("tracked", 8));
+    var keep = Keep.valueOf(options.text("keep", "state").toUpperCase(Locale.ROOT));
+    int batch = options.count("batch", 8);
     try (var device = Devices.open(name, 0)) {
-      if (parts.contains("decode")) {
-        presets.forEach(p -> DecodeFigures.measure(lab, device, p, type, tiny));
-      }
-      if (parts.contains("train")) {
-        var depth = new Depth(options.count("frozen", 24), options.count("tracked", 8));
-        var keep = Keep.valueOf(options.text("keep", "state").toUpperCase(Locale.ROOT));
-        boolean all = !options.text("presets", "").isEmpty();
-        for (var p : all ? presets : presets.subList(0, 1)) {
-          TrainFigures.measure(lab, device, p, options.count("batch", 8), depth, keep, type);
+      // A preset after the other, so that the first has both where time runs out.
+      for (var p : presets) {
+        if (parts.contains("train")) {
+          TrainFigures.measure(lab, device, p, batch, depth, keep, type);
+        }
+        if (parts.contains("decode")) {
+          DecodeFigures.measure(lab, device, p, type, tiny);
         }
       }
     }

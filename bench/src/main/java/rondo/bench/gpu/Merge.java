@@ -131,18 +131,32 @@ public final class Merge {
     double copy = limit(rows, "copy");
     double product = limit(rows, "product");
     for (var part : rows.keySet().stream().map(Row::part).distinct().toList()) {
+      var others = others(rows, part);
       out.append("\n## ").append(part).append("\n\n");
       out.append("| preset | | type | Rondo, µs | rate | of the limit | floor ÷ time |");
-      out.append(" own product | best of PyTorch | Rondo ÷ PyTorch |\n");
-      out.append("|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n");
+      others.forEach(o -> out.append(" %s | Rondo ÷ it |".formatted(o)));
+      out.append("\n|---|---|---|---:|---:|---:|---:|").append("---:|---:|".repeat(others.size()));
+      out.append('\n');
       rows.forEach((row, by) -> {
         if (row.part.equals(part)) {
-          out.append(line(row, by, copy, product));
+          out.append(line(row, by, others, copy, product));
         }
       });
     }
     out.append("\nLimits are this run's own copy and product of large matrices; a floor is what a");
-    out.append(" step must read over the copy's rate. Rondo ÷ PyTorch compares rates.\n");
+    out.append(" step must read over the copy's rate. Rondo ÷ it compares rates.\n");
+  }
+
+  /**
+   * Who but Rondo has figures of a part: each gets columns of its own, so that no goal is hidden.
+   */
+  private static List<String> others(Map<Row, Map<String, JsonNode>> rows, String part) {
+    return rows.entrySet().stream()
+        .filter(e -> e.getKey().part.equals(part))
+        .flatMap(e -> e.getValue().keySet().stream())
+        .filter(contender -> !contender.equals(Measurement.RONDO))
+        .distinct()
+        .toList();
   }
 
   private static double limit(Map<Row, Map<String, JsonNode>> rows, String subject) {
@@ -157,33 +171,34 @@ public final class Merge {
     return Double.NaN;
   }
 
-  private static String line(Row row, Map<String, JsonNode> by, double copy, double product) {
+  private static String line(
+      Row row, Map<String, JsonNode> by, List<String> others, double copy, double product) {
     var ours = by.get(Measurement.RONDO);
-    var own = by.get(Measurement.RONDO + ", own product");
-    JsonNode peer = null;
-    for (var e : by.entrySet()) {
-      if (!e.getKey().startsWith(Measurement.RONDO)
-          && (peer == null || rate(e.getValue()) > rate(peer))) {
-        peer = e.getValue();
-      }
-    }
     var unit = text(by.values().iterator().next(), "unit");
     double limit = unit.equals("bytes") ? copy : unit.equals("flops") ? product : Double.NaN;
     boolean comparable = !row.type.equals("f32") || unit.equals("bytes");
-    return "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n"
-        .formatted(
-            row.preset,
-            row.subject,
-            row.type,
-            ours == null ? "" : digits(1, seconds(ours) * 1e6),
-            ours == null ? "" : rate(ours, unit),
-            ours == null || !comparable ? "" : digits(2, rate(ours) / limit),
-            ours == null || !ours.has("floor")
-                ? ""
-                : digits(2, ours.get("floor").asDouble() / seconds(ours)),
-            own == null ? "" : rate(own, unit),
-            peer == null ? "" : rate(peer, unit) + " (" + text(peer, "contender") + ")",
-            ours == null || peer == null ? "" : digits(2, rate(ours) / rate(peer)));
+    var line =
+        new StringBuilder(
+            "| %s | %s | %s | %s | %s | %s | %s |"
+                .formatted(
+                    row.preset,
+                    row.subject,
+                    row.type,
+                    ours == null ? "" : digits(1, seconds(ours) * 1e6),
+                    ours == null ? "" : rate(ours, unit),
+                    ours == null || !comparable ? "" : digits(2, rate(ours) / limit),
+                    ours == null || !ours.has("floor")
+                        ? ""
+                        : digits(2, ours.get("floor").asDouble() / seconds(ours))));
+    for (var other : others) {
+      var theirs = by.get(other);
+      line.append(
+          " %s | %s |"
+              .formatted(
+                  theirs == null ? "" : rate(theirs, unit),
+                  ours == null || theirs == null ? "" : digits(2, rate(ours) / rate(theirs))));
+    }
+    return line.append('\n').toString();
   }
 
   private static double seconds(JsonNode figure) {
@@ -198,7 +213,7 @@ public final class Merge {
     return switch (unit) {
       case "bytes" -> digits(3, rate(figure) / 1e12) + " TB/s";
       case "flops" -> digits(1, rate(figure) / 1e12) + " TFLOP/s";
-      default -> digits(1, rate(figure)) + " tokens/s";
+      default -> digits(1, rate(figure)) + " " + unit + "/s";
     };
   }
 

@@ -7,7 +7,7 @@ import rondo.engine.graph.DType;
 final class Products {
   private Products() {}
 
-  static void measure(Lab lab, Preset p, int rows, DType type) {
+  static void measure(Collector lab, Preset p, int rows, DType type) {
     for (var layer : p.layers()) {
       int in = layer.in();
       int out = layer.out();
@@ -45,7 +45,7 @@ final class Products {
 
   /** Gradients of weights (a transposed) are f32 and added to, as in training. */
   static void measure(
-      Lab lab,
+      Collector lab,
       String part,
       String preset,
       String subject,
@@ -71,7 +71,7 @@ final class Products {
   }
 
   private static void call(
-      Lab lab,
+      Collector lab,
       DType type,
       MemorySegment a,
       MemorySegment b,
@@ -111,7 +111,8 @@ final class Products {
   }
 
   /** Few rows times a weight [n, k], as in decoding. */
-  static void few(Lab lab, String preset, String subject, DType type, int rows, int n, int k) {
+  static void few(
+      Collector lab, String preset, String subject, DType type, int rows, int n, int k) {
     double bytes = (double) type.bytes() * ((double) n * k + (double) rows * (n + k));
     lab.operation(
         Lab.Subject.bytes("decode-kernels", preset, subject, type.toString(), bytes),

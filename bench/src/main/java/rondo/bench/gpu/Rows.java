@@ -11,7 +11,7 @@ final class Rows {
   private static final MemorySegment NONE = MemorySegment.NULL;
   private static final float EPS = 1e-5f;
 
-  private final Lab lab;
+  private final Collector lab;
   private final Preset p;
   private final int batch;
   private final int time;
@@ -19,7 +19,7 @@ final class Rows {
   private final DType type;
   private final int code;
 
-  private Rows(Lab lab, Preset p, int batch, int time, DType type) {
+  private Rows(Collector lab, Preset p, int batch, int time, DType type) {
     this.lab = lab;
     this.p = p;
     this.batch = batch;
@@ -29,7 +29,7 @@ final class Rows {
     this.code = type.code();
   }
 
-  static void measure(Lab lab, Preset p, int batch, int time, DType type) {
+  static void measure(Collector lab, Preset p, int batch, int time, DType type) {
     var all = new Rows(lab, p, batch, time, type);
     all.norm();
     all.gatedSilu();

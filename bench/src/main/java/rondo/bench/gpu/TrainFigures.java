@@ -1,5 +1,7 @@
 package rondo.bench.gpu;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.SplittableRandom;
 import rondo.bench.StepConfig;
 import rondo.engine.device.Device;
@@ -20,13 +22,13 @@ import rondo.optim.UpdatePlan;
  * backward alone, and with the update by Muon and AdamW.
  */
 final class TrainFigures implements AutoCloseable {
+  /** What has been allocated, the last first. */
+  private final Deque<Runnable> open = new ArrayDeque<>();
+
   private final Device device;
   private final Weights weights;
   private final WorkingWeights working;
   private final Region gradients;
-  private final Region moments;
-  private final Region state;
-  private final Region workspace;
   private final DepthStep step;
   private final Optimizer optimizer;
   private final Depth depth;
@@ -36,19 +38,26 @@ final class TrainFigures implements AutoCloseable {
     this.device = device;
     this.depth = depth;
     var model = RecurrentModel.of(p.model());
-    weights = Weights.allocate(model, device);
-    RandomWeights.fill(weights, device);
-    working = new WorkingWeights(weights, type);
-    var layout = weights.layout();
-    var plan = new DepthPlan(model, batch, p.time(), depth.tracked(), keep, true, 1, type);
-    var update = UpdatePlan.of(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
-    gradients = device.allocate("gradients", layout.bytes());
-    moments = device.allocate("optimizer", update.stateBytes());
-    state = device.allocate("state", plan.stateBytes());
-    long most = Math.max(plan.workspaceBytes(), update.workspaceBytes());
-    workspace = device.allocate("workspace", most);
-    step = new DepthStep(device, plan, working, gradients, state, workspace);
-    optimizer = new Optimizer(device, update, weights.region(), gradients, moments, workspace);
+    try {
+      weights = Weights.allocate(model, device);
+      open.push(weights::close);
+      RandomWeights.fill(weights, device);
+      working = new WorkingWeights(weights, type);
+      open.push(working::close);
+      var layout = weights.layout();
+      var plan = new DepthPlan(model, batch, p.time(), depth.tracked(), keep, true, 1, type);
+      var update = UpdatePlan.of(layout, StepConfig.OPTIMIZER, StepConfig.CLIP);
+      gradients = region("gradients", layout.bytes());
+      var moments = region("optimizer", update.stateBytes());
+      var state = region("state", plan.stateBytes());
+      long most = Math.max(plan.workspaceBytes(), update.workspaceBytes());
+      var workspace = region("workspace", most);
+      step = new DepthStep(device, plan, working, gradients, state, workspace);
+      optimizer = new Optimizer(device, update, weights.region(), gradients, moments, workspace);
+    } catch (RuntimeException e) {
+      close(); // the next model wants the memory
+      throw e;
+    }
     int vocabulary = p.model().vocabulary();
     var tokens = new int[batch * p.time()];
     var targets = new int[tokens.length];
@@ -59,6 +68,12 @@ final class TrainFigures implements AutoCloseable {
     }
     device.write(step.tokens(), tokens);
     device.write(step.targets(), targets);
+  }
+
+  private Region region(String name, long bytes) {
+    var region = device.allocate(name, bytes);
+    open.push(region::close);
+    return region;
   }
 
   private void run(boolean update) {
@@ -99,6 +114,9 @@ final class TrainFigures implements AutoCloseable {
             type.toString(),
             tokens,
             Figure.Work.TOKENS);
+    if (lab.late(alone) | lab.late(whole)) { // both are said to be left out
+      return;
+    }
     try (var run = new TrainFigures(device, p, batch, depth, keep, type)) {
       lab.whole(alone, null, device, () -> run.run(false));
       lab.whole(whole, null, device, () -> run.run(true));
@@ -110,11 +128,8 @@ final class TrainFigures implements AutoCloseable {
 
   @Override
   public void close() {
-    workspace.close();
-    state.close();
-    moments.close();
-    gradients.close();
-    working.close();
-    weights.close();
+    while (!open.isEmpty()) {
+      open.pop().run();
+    }
   }
 }

@@ -8,15 +8,15 @@ import rondo.engine.graph.DType;
 final class Updates {
   private static final float[] NEWTON_SCHULZ = {3.4445f, -4.7750f, 2.0315f};
 
-  private final Lab lab;
+  private final Collector lab;
   private final int n;
 
-  private Updates(Lab lab, int n) {
+  private Updates(Collector lab, int n) {
     this.lab = lab;
     this.n = n;
   }
 
-  static void measure(Lab lab, boolean tiny) {
+  static void measure(Collector lab, boolean tiny) {
     var all = new Updates(lab, 1 << (tiny ? 10 : 26));
     all.adamw();
     all.ellisAdam();
@@ -133,7 +133,7 @@ final class Updates {
   }
 
   /** Five iterations on the core's stacks; FLOPs as if nothing were symmetric. */
-  static void newtonSchulz(Lab lab, Preset p) {
+  static void newtonSchulz(Collector lab, Preset p) {
     var b = p.block();
     int count = p.model().core();
     newtonSchulz(lab, p, count, b.width(), b.width());
@@ -141,7 +141,7 @@ final class Updates {
     newtonSchulz(lab, p, count, 2 * b.hidden(), b.width());
   }
 
-  private static void newtonSchulz(Lab lab, Preset p, int count, int rows, int columns) {
+  private static void newtonSchulz(Collector lab, Preset p, int count, int rows, int columns) {
     int small = Math.min(rows, columns);
     int large = Math.max(rows, columns);
     double flops = 5.0 * count * (4.0 * small * small * large + 2.0 * small * small * small);
@@ -173,7 +173,7 @@ final class Updates {
 
   /** A = XXᵀ, B = bA + cA², then aX + BX; from the right where X is tall. */
   private static void iterate(
-      Lab lab,
+      Collector lab,
       int count,
       int rows,
       int columns,
@@ -201,7 +201,7 @@ final class Updates {
   }
 
   private static void product(
-      Lab lab,
+      Collector lab,
       long batch,
       long m,
       long n,

@@ -2,6 +2,7 @@ package rondo.data.rows;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import rondo.data.DataException;
 import rondo.data.DocumentSource;
@@ -39,6 +40,16 @@ public final class RowTable {
 
   /** Reads the first {@code limit} rows, or all if there are fewer. */
   public static RowTable read(DocumentSource source, Packing packing, long limit) {
+    return read(source, packing, limit, _ -> {});
+  }
+
+  /**
+   * As {@link #read(DocumentSource, Packing, long)}, watched.
+   *
+   * @param progress told the number of rows read, after each
+   */
+  public static RowTable read(
+      DocumentSource source, Packing packing, long limit, LongConsumer progress) {
     List<int[]> rows = new ArrayList<>();
     long ids = 0;
     long predicted = 0;
@@ -48,6 +59,7 @@ public final class RowTable {
       int @Nullable [] row;
       while (rows.size() < limit && (row = reader.next()) != null) {
         rows.add(row);
+        progress.accept(rows.size());
         ids += row.length;
         for (int i = 1; i < row.length; i++) {
           predicted += row[i] < 0 ? 0 : 1;

@@ -128,7 +128,8 @@ class ConfigWriterTest {
         test_time_noise test_time_noise_type num_key_value_heads num_attention_heads head_dim
         effective_expected_depth init_values
         """
-            .split("\\s+")) {
+            .strip()
+            .split("\\s+", -1)) {
       assertTrue(json.has(key), key);
     }
     assertTrue(json.has(name.equals("huginn") ? "rope_base" : "rope_theta"));
