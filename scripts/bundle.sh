@@ -5,7 +5,7 @@
 #   tar -xf OUT.tar.xz && rondo-bundle/bin/rondo devices && rondo-bundle/gpu-check.sh OUT_FOLDER
 #   cd rondo-bundle && ./train-node.sh RECIPE      (or sbatch train-slurm.sh RECIPE)
 #
-# --data adds what reads and writes Parquet (DuckDB for this kind of machine): 17 MB more, of at most 64 MiB then. Without it data
+# --data adds what reads Arrow and Zstandard, and reads and writes Parquet (DuckDB for this kind of machine): 17 MB more, of at most 64 MiB then. Without it data
 # is text and JSON lines.
 #
 # Inside: a Java run time linked to what is used (rt/), the program without DuckDB and pictures (lib/), its tests and JUnit (test/), the
@@ -71,9 +71,9 @@ repack() { # JAR FOLDER
     find "$unpacked" -path '*/libzstd-jni-*' ! -path '*/linux/amd64/*' ! -name '*.jar' -delete # other machines' libraries
     "$jdk/bin/jar" --create --no-compress --no-manifest --file "$2/$(basename "$1")" -C "$unpacked" .
 }
-# DuckDB and zstd-jni read what no test and no measurement here does; XChart draws.
+# DuckDB, zstd-jni and arrow-format read what no test and no measurement here does; XChart draws.
 for jar in cli/target/rondo-cli-*.jar cli/target/lib/*.jar; do
-    case $data/$(basename "$jar") in no/duckdb* | no/zstd-jni* | */xchart*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
+    case $data/$(basename "$jar") in no/duckdb* | no/zstd-jni* | no/arrow* | no/flatbuffers* | */xchart*) ;; *) repack "$here/$jar" "$bundle/lib" ;; esac
 done
 
 artifact() { # GROUP/ARTIFACT VERSION: its file in Maven's local repository, fetched where it is absent

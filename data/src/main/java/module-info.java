@@ -7,6 +7,7 @@ module rondo.data {
   requires tools.jackson.databind;
   requires static duckdb.jdbc;
   requires static com.github.luben.zstd_jni;
+  requires static org.apache.arrow.format;
 
   exports rondo.data;
   exports rondo.data.hub;

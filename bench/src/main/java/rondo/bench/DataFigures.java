@@ -84,7 +84,8 @@ public final class DataFigures {
                 0,
                 0,
                 0,
-                Integer.parseInt(threads));
+                Integer.parseInt(threads),
+                Optional.empty());
         remove(folder);
         long started = System.nanoTime();
         var end = pack.into(folder, source, now -> {});

@@ -56,7 +56,7 @@ final class LossCommand extends Work {
       names = "--data",
       required = true,
       paramLabel = "F",
-      description = "A .txt, .jsonl or .parquet file, or a folder of such files.")
+      description = "A .txt, .jsonl, .parquet or .arrow file, or a folder of such files.")
   private Path data = Path.of("");
 
   @Option(

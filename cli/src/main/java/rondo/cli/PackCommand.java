@@ -8,6 +8,8 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import rondo.data.DocumentSource;
+import rondo.data.rows.Chat;
+import rondo.data.rows.ChatTemplate;
 import rondo.data.rows.Pack;
 import rondo.data.rows.RowRule;
 import rondo.data.tokenizer.SpecialIds;
@@ -23,6 +25,8 @@ import rondo.train.ModelTokens;
       "Tokenise text and cut it into rows of sequence length + 1 token ids: Parquet shards of a"
           + " column input_ids, which training and validation read as they are.",
       "",
+      "With --chat, conversations (a column messages) become a row each, of which only the"
+          + " assistant's answers are predicted: a column labels says so.",
       "White space at the ends of a document is dropped; BOS goes in front of it and EOS behind,"
           + " as far as the tokenizer has them. Rows are the same with any number of threads.",
       "Shards are 00000.parquet, 00001.parquet … in the folder --out, held-out rows the same in"
@@ -32,7 +36,8 @@ import rondo.train.ModelTokens;
       "",
       "Example:",
       "  rondo pack --data corpus --model TinyLlama-1.1B --sequence-length 1024 \\",
-      "      --validation-fraction 0.01 --out packed"
+      "      --validation-fraction 0.01 --out packed",
+      "  rondo pack --data chats.jsonl --model huginn --chat huginn --out chats"
     })
 final class PackCommand extends Work {
   private static final double MILLION = 1e6;
@@ -41,7 +46,7 @@ final class PackCommand extends Work {
       names = "--data",
       required = true,
       paramLabel = "F",
-      description = "A .txt, .jsonl or .parquet file, or a folder of such files.")
+      description = "A .txt, .jsonl, .parquet or .arrow file, or a folder of such files.")
   private Path data = Path.of("");
 
   @Option(
@@ -76,6 +81,18 @@ final class PackCommand extends Work {
       paramLabel = "COLUMN",
       description = "Column of the text (default: input_ids where there is one, else text).")
   private @Nullable String text;
+
+  @Option(
+      names = "--chat",
+      paramLabel = "huginn|llama3|chatml",
+      description = "Template by which conversations are written out.")
+  private @Nullable String chat;
+
+  @Option(
+      names = "--system",
+      paramLabel = "TEXT",
+      description = "What the system says in front of conversations that do not begin with it.")
+  private @Nullable String system;
 
   @Option(
       names = "--rows-per-shard",
@@ -131,7 +148,8 @@ final class PackCommand extends Work {
             validationFraction,
             shuffle,
             common.seed(),
-            common.threads == 0 ? Runtime.getRuntime().availableProcessors() : common.threads);
+            common.threads == 0 ? Runtime.getRuntime().availableProcessors() : common.threads,
+            chat());
     Output.requireFresh("--out", out);
     var source = DocumentSource.of(data, Optional.ofNullable(text));
     long started = System.nanoTime();
@@ -172,6 +190,22 @@ final class PackCommand extends Work {
     };
   }
 
+  private Optional<Chat> chat() {
+    if (chat == null) {
+      if (system != null) {
+        throw new IllegalArgumentException(
+            "--system: expected --chat with it, for conversations alone");
+      }
+      return Optional.empty();
+    }
+    var template =
+        ChatTemplate.named(chat)
+            .orElseThrow(() ->
+                new IllegalArgumentException(
+                    "--chat " + chat + ": expected huginn, llama3 or chatml"));
+    return Optional.of(new Chat(template, Optional.ofNullable(system)));
+  }
+
   private static String detail(Pack.Progress now, long started) {
     double seconds = Math.max(1e-9, (System.nanoTime() - started) / 1e9);
     long rows = now.rows() + now.validationRows();
@@ -189,6 +223,10 @@ final class PackCommand extends Work {
     table.row("rows", Numbers.count(end.rows()));
     table.row("validation rows", Numbers.count(end.validationRows()));
     table.row("discarded tokens", Numbers.count(end.discarded()));
+    if (chat != null) {
+      table.row("conversations cut", Numbers.count(end.cut()));
+      table.row("conversations left out", Numbers.count(end.leftOut()));
+    }
     table.row("shards", Numbers.count(end.shards()));
     table.row("time", Numbers.duration(seconds));
     table.row("million tokens/s", Numbers.decimal(end.tokens() / seconds / MILLION, 2));
@@ -202,6 +240,10 @@ final class PackCommand extends Work {
     json.put("rows", end.rows());
     json.put("validation_rows", end.validationRows());
     json.put("discarded", end.discarded());
+    if (chat != null) {
+      json.put("conversations_cut", end.cut());
+      json.put("conversations_left_out", end.leftOut());
+    }
     json.put("shards", end.shards());
     json.put("seconds", seconds);
     json.put("tokens_per_second", end.tokens() / seconds);

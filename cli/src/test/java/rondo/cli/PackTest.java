@@ -112,23 +112,71 @@ class PackTest {
             out: %s
             data:
               train: [{path: %s}]
-              validation: {path: %s}
+              validation: {path: %s, every: 1}
               sequence_length: 30
               tokenizer: %s
               chat: {template: chatml}
             batch: {sequences: 2}
-            steps: 1
+            steps: 3
             depth: {mean: 2, backprop: 1}
             """
                 .formatted(model(), folder.resolve("run"), chats, chats, words));
     var run = rondo("train", recipe, "--device", "plain", "--json");
-    // "yes", "nonononono" as far as the row goes after its 20 ids, and the end of the first turn.
-    assertEquals(4 + 11, run.json().path("tokens").asInt());
+    // "yes", "nonononono" as far as the row goes after its 20 ids, and the end of the first turn;
+    // three times.
+    assertEquals(3 * (4 + 11), run.json().path("tokens").asInt());
     assertTrue(run.err().contains("of 2 conversations 1 were cut at 31 tokens"), run.err());
+    var packed = folder.resolve("packed");
+    var end =
+        rondo(
+                "pack",
+                "--data",
+                chats,
+                "--tokenizer",
+                words,
+                "--chat",
+                "chatml",
+                "--out",
+                packed,
+                "--sequence-length",
+                30,
+                "--json")
+            .json();
+    assertEquals(2, end.path("rows").asInt());
+    assertEquals(1, end.path("conversations_cut").asInt());
+    assertEquals(0, end.path("conversations_left_out").asInt());
+    assertTrue(Files.readString(packed.resolve("pack.json")).contains("\"chatml\""));
+    // Without data.chat and tokenizer: the rows are all there is, and so the losses are the same.
+    var again =
+        rondo(
+            "train",
+            recipe,
+            "--device",
+            "plain",
+            "data.chat=",
+            "data.train=[{path: %s}]".formatted(packed),
+            "data.validation.path=" + packed,
+            "out=" + folder.resolve("again"),
+            "--json");
+    assertEquals(run.json().path("tokens").asInt(), again.json().path("tokens").asInt());
+    var losses = losses(folder.resolve("run"));
+    assertEquals(3, losses.size());
+    assertTrue(losses.getLast().matches("\\d+\\.\\d+ \\d+\\.\\d+ \\{.*"), losses.getLast());
+    assertEquals(losses, losses(folder.resolve("again")));
     var none = rondo("train", recipe, "data.chat=", "out=" + folder.resolve("other")).wrong();
     assertTrue(none.contains("line 1: a conversation, but no template: set data.chat"), none);
     var jinja = rondo("train", recipe, "data.chat.template=jinja").wrong();
     assertTrue(jinja.contains("expected huginn or llama3 or chatml"), jinja);
+  }
+
+  /** What the steps of a run measured, without what depends on the clock. */
+  private static List<String> losses(Path run) throws IOException {
+    var found = new ArrayList<String>();
+    for (var line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+      var step = new ObjectMapper().readTree(line);
+      found.add(step.path("loss") + " " + step.path("grad_norm") + " " + step.path("validation"));
+    }
+    return found;
   }
 
   @Test
@@ -145,6 +193,9 @@ class PackTest {
     var out = folder.resolve("out");
     assertSays("expected wrapped or document", pack("--out", out, "--rule", "random"));
     assertSays("--validation-fraction 1.0", pack("--out", out, "--validation-fraction", 1));
+    assertSays(
+        "--chat jinja: expected huginn, llama3 or chatml", pack("--out", out, "--chat", "jinja"));
+    assertSays("--system: expected --chat", pack("--out", out, "--system", "be good"));
     assertSays("--rows-per-shard 0", pack("--out", out, "--rows-per-shard", 0));
     assertSays("--sequence-length 0", pack("--out", out, "--sequence-length", 0));
     assertSays("is not empty", pack("--out", folder));

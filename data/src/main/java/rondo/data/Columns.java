@@ -6,6 +6,7 @@ import java.util.Optional;
 /** The names of the columns that hold data, and what to say when they are not there. */
 final class Columns {
   static final String TOKENS = "input_ids";
+  static final String LABELS = "labels";
   static final String TEXT = "text";
   static final String MESSAGES = "messages";
 

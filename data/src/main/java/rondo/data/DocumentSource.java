@@ -22,14 +22,14 @@ public interface DocumentSource {
   }
 
   /**
-   * The documents of a file ({@code .txt}, {@code .jsonl}, {@code .parquet}, the first two also
-   * {@code .gz} and {@code .zst}) or of the files of such names in a folder, in the order of their
-   * names.
+   * The documents of a file ({@code .txt}, {@code .jsonl}, {@code .parquet}, {@code .arrow}, the
+   * first two also {@code .gz} and {@code .zst}) or of the files of such names in a folder, in the
+   * order of their names.
    *
    * <p>A text file is one document, unless lines {@code <|endoftext|>} divide it: then what lies
    * between them is a document, without white space at its ends, and empty ones are left out. Every
-   * line of a JSON file and every row of a Parquet file is a document. Files are read as they are
-   * needed, a document at a time.
+   * line of a JSON file and every row of a Parquet or Arrow file is a document. Files are read as
+   * they are needed, a document at a time.
    *
    * @param textColumn the column that holds text, or the messages of conversations; by default
    *     {@code input_ids} where there is such a column, else {@code text}, else {@code messages}

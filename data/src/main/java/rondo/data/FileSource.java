@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The documents of one file, or of the files in a folder. */
 record FileSource(Path path, Optional<String> textColumn) implements DocumentSource {
-  private static final String KINDS = ".txt, .jsonl (both also .gz and .zst) or .parquet";
+  private static final String KINDS = ".txt, .jsonl (both also .gz and .zst), .parquet or .arrow";
 
   FileSource {
     if (!Files.exists(path)) {
@@ -78,7 +78,7 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
         return kind;
       }
     }
-    return name.endsWith(".parquet") ? ".parquet" : "";
+    return name.endsWith(".parquet") ? ".parquet" : name.endsWith(".arrow") ? ".arrow" : "";
   }
 
   /** A file being read, and how many of its bytes have been. */
@@ -88,6 +88,10 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     if (kind(file).equals(".parquet")) {
       DocumentReader parquet = new ParquetReader(file, textColumn);
       return new Opened(parquet, parquet::bytesRead);
+    }
+    if (kind(file).equals(".arrow")) {
+      DocumentReader arrow = arrow(file, textColumn);
+      return new Opened(arrow, arrow::bytesRead);
     }
     CountedStream raw;
     try {
@@ -101,6 +105,18 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
             ? new TextReader(file, bytes)
             : new JsonLinesReader(file, bytes, textColumn);
     return new Opened(text, raw::count);
+  }
+
+  private static DocumentReader arrow(Path file, Optional<String> textColumn) {
+    try {
+      return new ArrowReader(file, textColumn);
+    } catch (NoClassDefFoundError e) {
+      throw new DataException(
+          file
+              + ": Arrow is read through arrow-format, which is not there:"
+              + " add org.apache.arrow:arrow-format:19.0.0 to the class path, or convert to .parquet",
+          e);
+    }
   }
 
   // The reader that gets the stream closes it.

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -61,6 +62,7 @@ final class JsonLinesReader implements DocumentReader {
       StringBuilder columns = new StringBuilder();
       @Nullable Document found = null;
       int best = Columns.KNOWN.size();
+      int @Nullable [] labels = null;
       while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
         String column = parser.currentName();
         parser.nextToken();
@@ -70,6 +72,8 @@ final class JsonLinesReader implements DocumentReader {
         if (place >= 0 && place < best) {
           found = document(column, parser);
           best = place;
+        } else if (column.equals(Columns.LABELS) && isList(parser)) {
+          labels = labels(parser);
         } else {
           parser.skipChildren();
         }
@@ -80,7 +84,9 @@ final class JsonLinesReader implements DocumentReader {
       if (found == null) {
         throw new DataException(Columns.missing(where().toString(), textColumn, columns));
       }
-      return found;
+      return found instanceof Document.Tokens tokens && labels != null
+          ? Document.Tokens.of(tokens.ids(), labels, tokens.where())
+          : found;
     } catch (JacksonException e) {
       throw broken(e.getOriginalMessage() + ", in " + excerpt(text), e);
     }
@@ -127,21 +133,43 @@ final class JsonLinesReader implements DocumentReader {
   }
 
   private int[] ids(JsonParser parser) {
-    if (parser.currentToken() != JsonToken.START_ARRAY) {
+    if (!isList(parser)) {
       throw broken("column \"" + Columns.TOKENS + "\" is no list of ids", null);
     }
     int[] ids = new int[1024];
     int size = 0;
     while (parser.nextToken() != JsonToken.END_ARRAY) {
-      if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT) {
+      boolean whole = parser.currentToken() == JsonToken.VALUE_NUMBER_INT;
+      int id = whole ? parser.getIntValue() : -1;
+      if (id < 0) {
         throw broken("\"" + Columns.TOKENS + "\" holds " + parser.getString() + ", no id", null);
       }
       if (size == ids.length) {
         ids = Arrays.copyOf(ids, 2 * size);
       }
-      ids[size++] = parser.getIntValue();
+      ids[size++] = id;
     }
     return Arrays.copyOf(ids, size);
+  }
+
+  private static boolean isList(JsonParser parser) {
+    return parser.currentToken() == JsonToken.START_ARRAY;
+  }
+
+  /** Whole numbers as they are; other documents than those of ids may hold anything else here. */
+  private static int[] labels(JsonParser parser) {
+    IntStream.Builder labels = IntStream.builder();
+    int depth = 1;
+    while (depth > 0) {
+      switch (parser.nextToken()) {
+        case VALUE_NUMBER_INT -> labels.add(parser.getValueAsInt(Integer.MIN_VALUE));
+        case START_ARRAY, START_OBJECT -> depth++;
+        case END_ARRAY, END_OBJECT -> depth--;
+        case PROPERTY_NAME -> {}
+        default -> labels.add(Integer.MIN_VALUE); // refused with other wrong ones
+      }
+    }
+    return labels.build().toArray();
   }
 
   private Document.Location where() {

@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -25,8 +26,9 @@ public final class PackedRows {
    * Consecutive rows of a file, all of one row group.
    *
    * @param first counted from 0
+   * @param labels whether the file has a column of labels
    */
-  public record Block(Path file, long first, int count) {}
+  public record Block(Path file, long first, int count, boolean labels) {}
 
   private PackedRows(Path path, List<Block> blocks) {
     this.path = path;
@@ -51,10 +53,11 @@ public final class PackedRows {
         Statement statement = connection.createStatement()) {
       for (Path file : files) {
         try {
-          if (!ParquetReader.columns(statement, file).containsKey(Columns.TOKENS)) {
+          Map<String, String> columns = ParquetReader.columns(statement, file);
+          if (!columns.containsKey(Columns.TOKENS)) {
             return Optional.empty();
           }
-          addBlocks(statement, file, blockRows, blocks);
+          addBlocks(statement, file, blockRows, ParquetReader.hasLabels(columns), blocks);
         } catch (SQLException e) {
           throw ParquetReader.unreadable(file, e);
         }
@@ -65,7 +68,8 @@ public final class PackedRows {
     return Optional.of(new PackedRows(path, blocks));
   }
 
-  private static void addBlocks(Statement statement, Path file, int blockRows, List<Block> blocks)
+  private static void addBlocks(
+      Statement statement, Path file, int blockRows, boolean labels, List<Block> blocks)
       throws SQLException {
     long first = 0;
     try (ResultSet groups =
@@ -75,7 +79,7 @@ public final class PackedRows {
       while (groups.next()) {
         long end = first + groups.getLong(1);
         for (; first < end; first += blockRows) {
-          blocks.add(new Block(file, first, (int) Math.min(blockRows, end - first)));
+          blocks.add(new Block(file, first, (int) Math.min(blockRows, end - first), labels));
         }
         first = end;
       }
@@ -133,7 +137,7 @@ public final class PackedRows {
               where + ": is not there, though the file says so: write it again");
         }
         read++;
-        return new Document.Tokens(ParquetReader.ids(rows.getArray(1), where), where);
+        return ParquetReader.tokens(rows, block.labels(), where);
       } catch (SQLException e) {
         throw ParquetReader.unreadable(block.file(), e);
       }
@@ -150,7 +154,7 @@ public final class PackedRows {
             statement.executeQuery(
                 "SELECT %s FROM read_parquet(%s, file_row_number=true) WHERE file_row_number >= %d AND file_row_number < %d"
                     .formatted(
-                        Columns.TOKENS,
+                        ParquetReader.tokenColumns(block.labels()),
                         DuckDb.pattern(block.file()),
                         block.first(),
                         block.first() + block.count()));

@@ -28,6 +28,7 @@ final class ParquetReader implements DocumentReader {
   private final Statement statement;
   private final ResultSet rows;
   private final Kind kind;
+  private final boolean labels;
   private final long bytes;
   private final long count;
   private long row;
@@ -50,14 +51,18 @@ final class ParquetReader implements DocumentReader {
         throw new DataException(Columns.missing(file.toString(), textColumn, present));
       }
       String selected = "\"" + column.replace("\"", "\"\"") + "\"";
+      boolean hasLabels = false;
       if (textColumn.isEmpty() && column.equals(Columns.TOKENS)) {
         kind = Kind.TOKENS;
+        hasLabels = hasLabels(columns);
+        selected = tokenColumns(hasLabels);
       } else if (type.startsWith("STRUCT") && type.endsWith("[]")) {
         kind = Kind.MESSAGES;
         selected = "[m.role FOR m IN %1$s], [m.content FOR m IN %1$s]".formatted(selected);
       } else {
         kind = Kind.TEXT;
       }
+      labels = hasLabels;
       String from = " FROM read_parquet(" + DuckDb.pattern(file) + ")";
       rows = made.executeQuery("SELECT " + selected + from);
       statement = made;
@@ -102,7 +107,7 @@ final class ParquetReader implements DocumentReader {
       row++;
       Document.Location where = new Document.Location(file, "row", row);
       return switch (kind) {
-        case TOKENS -> new Document.Tokens(ids(rows.getArray(1), where), where);
+        case TOKENS -> tokens(rows, labels, where);
         case TEXT -> {
           String text = rows.getString(1);
           if (text == null) {
@@ -143,7 +148,33 @@ final class ParquetReader implements DocumentReader {
     return messages;
   }
 
-  static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {
+  /** Whether a file of these columns says which ids are predicted. */
+  static boolean hasLabels(Map<String, String> columns) {
+    return columns.getOrDefault(Columns.LABELS, "").matches("[A-Z]*INT(EGER)?\\[\\]");
+  }
+
+  /** What {@link #tokens} reads. */
+  static String tokenColumns(boolean labels) {
+    return labels ? Columns.TOKENS + ", " + Columns.LABELS : Columns.TOKENS;
+  }
+
+  /** The current row of {@link #tokenColumns}; all is predicted where labels are NULL. */
+  static Document.Tokens tokens(ResultSet rows, boolean labels, Document.Location where)
+      throws SQLException {
+    int[] ids = ids(rows.getArray(1), where);
+    Array marked = labels ? rows.getArray(2) : null;
+    if (marked == null || !(marked.getArray() instanceof Object[] values)) {
+      return new Document.Tokens(ids, where);
+    }
+    int[] label = new int[values.length];
+    for (int i = 0; i < label.length; i++) {
+      // What is no number is no label either, so it is refused with the others.
+      label[i] = values[i] instanceof Number number ? number.intValue() : Integer.MIN_VALUE;
+    }
+    return Document.Tokens.of(ids, label, where);
+  }
+
+  private static int[] ids(@Nullable Array list, Document.Location where) throws SQLException {
     if (list == null || !(list.getArray() instanceof Object[] values)) {
       throw new DataException(where + ": input_ids is NULL, expected a list of ids");
     }

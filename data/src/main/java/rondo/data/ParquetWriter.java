@@ -13,9 +13,11 @@ import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes rows of token ids to Parquet files: one column {@code input_ids}, a list of int32,
- * compressed with Zstandard, in row groups of 2048 rows. The rows of a file are in memory until it
- * is written, 4 bytes an id. For one thread.
+ * Writes rows of token ids to Parquet files: a column {@code input_ids}, a list of int32,
+ * compressed with Zstandard, in row groups of 2048 rows. A file with a row of which not all is
+ * predicted has a second one, {@code labels}: the same ids, or {@link Document.Tokens#IGNORED};
+ * NULL for rows of which all is. The rows of a file are in memory until it is written, 4 bytes an
+ * id and as many a label. For one thread.
  */
 public final class ParquetWriter implements AutoCloseable {
   /** Rows of a row group, the least that a reader decodes at once. */
@@ -27,6 +29,7 @@ public final class ParquetWriter implements AutoCloseable {
   private final Connection connection;
   private @Nullable DuckDBAppender appender;
   private long rows;
+  private boolean labelled;
 
   /**
    * @param where what is written, for messages
@@ -44,14 +47,38 @@ public final class ParquetWriter implements AutoCloseable {
     }
   }
 
-  /** Adds a row to the file that is written next. */
+  /**
+   * Adds a row to the file that is written next.
+   *
+   * @param row as in {@link Document.Tokens}: an id that is not predicted is its complement
+   */
   public void add(int[] row) {
     try {
       if (appender == null) {
-        execute("CREATE OR REPLACE TABLE " + TABLE + "(" + Columns.TOKENS + " INTEGER[])");
+        execute(
+            "CREATE OR REPLACE TABLE %s(%s INTEGER[], %s INTEGER[])"
+                .formatted(TABLE, Columns.TOKENS, Columns.LABELS));
         appender = connection.unwrap(DuckDBConnection.class).createAppender("main", TABLE);
+        labelled = false;
       }
-      appender.beginRow().append(row).endRow();
+      int[] ids = row.clone();
+      int[] labels = row.clone();
+      boolean masked = false;
+      for (int i = 0; i < row.length; i++) {
+        if (row[i] < 0) {
+          ids[i] = ~row[i];
+          labels[i] = Document.Tokens.IGNORED;
+          masked = true;
+        }
+      }
+      appender.beginRow().append(ids);
+      if (masked) {
+        appender.append(labels);
+      } else {
+        appender.appendNull();
+      }
+      appender.endRow();
+      labelled |= masked;
       rows++;
     } catch (SQLException e) {
       throw unwritten(where, e);
@@ -77,8 +104,8 @@ public final class ParquetWriter implements AutoCloseable {
       appender.close();
       appender = null;
       execute(
-          "COPY %s TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)"
-              .formatted(TABLE, DuckDb.literal(file), GROUP));
+          "COPY (SELECT %s FROM %s) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)"
+              .formatted(ParquetReader.tokenColumns(labelled), TABLE, DuckDb.literal(file), GROUP));
       execute("DROP TABLE " + TABLE);
       rows = 0;
       try (FileChannel written = FileChannel.open(file, StandardOpenOption.WRITE)) {

@@ -17,6 +17,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
@@ -223,6 +224,58 @@ class DocumentSourceTest {
     }
     Path broken = write("d.parquet", "no parquet");
     assertTrue(error(DocumentSource.of(broken)).startsWith(broken.toString()));
+  }
+
+  @Test
+  void labelsSayWhichIdsArePredicted() throws Exception {
+    var expected = List.of("[3, -5, 5]", "[-1, 6]", "[7, 8]");
+    Path lines =
+        write(
+            "a.jsonl",
+            """
+            {"labels": [3, -100, 5], "input_ids": [3, 4, 5]}
+            {"input_ids": [0, 6], "labels": [-100, 6]}
+            {"input_ids": [7, 8], "labels": 1}
+            """);
+    assertEquals(expected, read(DocumentSource.of(lines)));
+    for (String type : List.of("INTEGER", "BIGINT", "SMALLINT")) {
+      String rows =
+          "SELECT * FROM (VALUES ([3, 4, 5], [3, -100, 5]), ([0, 6], [-100, 6]), ([7, 8], NULL)) t(a, b)";
+      Path file =
+          parquet(
+              type + ".parquet",
+              "SELECT a AS input_ids, b::%s[] AS labels FROM (%s)".formatted(type, rows));
+      assertEquals(expected, read(DocumentSource.of(file)), type);
+    }
+    Path classes = parquet("class.parquet", "SELECT [7, 8] AS input_ids, 1 AS labels");
+    assertEquals(List.of("[7, 8]"), read(DocumentSource.of(classes)));
+    Path text = write("b.jsonl", "{\"text\": \"t\", \"labels\": [\"x\", {\"y\": [1]}, null]}");
+    assertEquals(List.of("t"), read(DocumentSource.of(text)));
+  }
+
+  @Test
+  void wrongLabelsAreNamed() throws Exception {
+    for (String[] wrong :
+        new String[][] {
+          {"[4, 5]", "row 1: 2 labels for 3 input_ids"},
+          {"[4, 5, -100]", "row 1: labels[0] is 4, expected input_ids[0] = 3 or -100"},
+          {"[3, 4, NULL]", "row 1: labels[2] is "},
+        }) {
+      Path file =
+          parquet(
+              "wrong.parquet",
+              "SELECT [3, 4, 5] AS input_ids, %s::INTEGER[] AS labels".formatted(wrong[0]));
+      assertTrue(error(DocumentSource.of(file)).contains(wrong[1]), wrong[1]);
+      Path lines =
+          write(
+              "wrong.jsonl",
+              "{\"input_ids\": [3, 4, 5], \"labels\": %s}"
+                  .formatted(wrong[0].toLowerCase(Locale.ROOT)));
+      String said = error(DocumentSource.of(lines));
+      assertTrue(said.contains(wrong[1].replace("row", "line")), said);
+    }
+    Path negative = write("negative.jsonl", "{\"input_ids\": [3, -1]}");
+    assertTrue(error(DocumentSource.of(negative)).contains("\"input_ids\" holds -1, no id"));
   }
 
   @Test

@@ -1,6 +1,7 @@
 package rondo.data.rows;
 
 import java.util.Arrays;
+import rondo.data.Document;
 
 /**
  * The layout of a batch: {@code sequences} rows of {@code sequenceLength} inputs and as many
@@ -8,7 +9,7 @@ import java.util.Arrays;
  */
 public record BatchShape(int sequences, int sequenceLength) {
   /** The target of what is not predicted. */
-  public static final int IGNORED = -100;
+  public static final int IGNORED = Document.Tokens.IGNORED;
 
   /** The input after the end of a short row; nothing looks back at it. */
   static final int PADDING = 0;

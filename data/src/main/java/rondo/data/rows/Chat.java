@@ -19,11 +19,26 @@ public record Chat(ChatTemplate template, Optional<String> system) {
   private static final String ASSISTANT = "assistant";
 
   /**
-   * The ids of a conversation as in {@link RowReader#next}: {@code ~id} where it is not predicted.
+   * The row of a conversation: its first ids, {@code rowLength} at most, {@code ~id} where one is
+   * not predicted; left out where no token of the row is an assistant's.
+   */
+  Encoded row(Document.Conversation conversation, DocumentIds ids, int rowLength) {
+    int[] whole = ids(conversation, ids);
+    int[] row = Arrays.copyOf(whole, Math.min(whole.length, rowLength));
+    for (int i = 1; i < row.length; i++) {
+      if (row[i] >= 0) {
+        return Encoded.row(row, row.length < whole.length);
+      }
+    }
+    return Encoded.row(new int[0], false);
+  }
+
+  /**
+   * The ids of a conversation.
    *
    * @throws DataException if the tokenizer is not made for the template
    */
-  int[] ids(Document.Conversation conversation, DocumentIds ids) {
+  private int[] ids(Document.Conversation conversation, DocumentIds ids) {
     Tokenizer words = ids.tokenizer(conversation);
     check(words);
     Text text = new Text(words);

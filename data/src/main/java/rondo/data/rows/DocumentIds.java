@@ -63,10 +63,11 @@ record DocumentIds(
   int[] of(Document.Tokens document) {
     int[] ids = document.ids();
     for (int i = 0; i < ids.length; i++) {
-      if (ids[i] < 0 || ids[i] >= vocabularySize) {
+      int id = ids[i] < 0 ? ~ids[i] : ids[i];
+      if (id >= vocabularySize) {
         throw new DataException(
             "%s: input_ids[%d] is %d, outside the model's vocabulary of %d (0 to %d)"
-                .formatted(document.where(), i, ids[i], vocabularySize, vocabularySize - 1));
+                .formatted(document.where(), i, id, vocabularySize, vocabularySize - 1));
       }
     }
     return ids;

@@ -22,8 +22,10 @@ import rondo.data.tokenizer.Tokenizer;
  * input_ids}: {@code 00000.parquet}, {@code 00001.parquet} … in a folder, and the rows of documents
  * held out in its folder {@code validation}. Texts are tokenised without white space at their ends,
  * BOS in front and EOS behind as far as the tokenizer has them; documents of ids are taken as they
- * are. Memory is bounded by the rows of two shards, the documents of a shuffle, and some 256 Ki
- * characters of text a thread, or four documents where they are longer.
+ * are. A conversation is a row of its own, of at most so many ids, and a column {@code labels} says
+ * what of it is predicted ({@link rondo.data.ParquetWriter}). Memory is bounded by the rows of two
+ * shards, the documents of a shuffle, and some 256 Ki characters of text a thread, or four
+ * documents where they are longer.
  *
  * @param sequenceLength tokens that a row predicts
  * @param vocabularySize the model's
@@ -32,6 +34,7 @@ import rondo.data.tokenizer.Tokenizer;
  *     hash of the seed and its number
  * @param shuffled how many documents are read ahead and put into another order; 0 for none
  * @param threads that tokenise; the rows do not depend on them
+ * @param chat how conversations are written out; where there are none it is not needed
  */
 public record Pack(
     Tokenizer tokenizer,
@@ -43,7 +46,8 @@ public record Pack(
     double validationFraction,
     int shuffled,
     long seed,
-    int threads) {
+    int threads,
+    Optional<Chat> chat) {
   /** The folder of rows that are held out. */
   public static final String VALIDATION = "validation";
 
@@ -83,6 +87,8 @@ public record Pack(
    * @param rows written for training
    * @param validationRows written for validation
    * @param discarded ids that are in no row: documents' rests and the last, short rows
+   * @param cut conversations that are longer than a row
+   * @param leftOut conversations that are no row, as they leave no assistant's token to predict
    * @param shards written, with those for validation
    */
   public record Progress(
@@ -92,6 +98,8 @@ public record Pack(
       long rows,
       long validationRows,
       long discarded,
+      long cut,
+      long leftOut,
       int shards) {}
 
   /**
@@ -124,15 +132,17 @@ public record Pack(
   }
 
   private Progress write(Path folder, DocumentSource source, Consumer<Progress> watch) {
-    DocumentIds ids =
-        new DocumentIds(Optional.of(tokenizer), Packing.Special.BOS_EOS, vocabularySize, model);
+    Packing packing =
+        Packing.training(sequenceLength, vocabularySize, Optional.of(tokenizer))
+            .with(chat)
+            .with(model);
     DocumentReader read = source.open();
     DocumentReader documents = shuffled > 1 ? new ShuffledDocuments(read, shuffled, seed) : read;
-    try (ParallelIds encoded = new ParallelIds(documents, ids, threads);
+    try (ParallelIds encoded = new ParallelIds(documents, packing, threads);
         Shards train = new Shards(folder, this);
         Shards validation = new Shards(folder.resolve(VALIDATION), this)) {
-      Progress now = new Progress(0, 0, 0, 0, 0, 0, 0);
-      int @Nullable [] document;
+      Progress now = new Progress(0, 0, 0, 0, 0, 0, 0, 0, 0);
+      @Nullable Encoded document;
       while ((document = encoded.next()) != null) {
         boolean held = Draw.uniform(seed, HELD_OUT, now.documents()) < validationFraction;
         (held ? validation : train).add(document);
@@ -140,10 +150,12 @@ public record Pack(
             new Progress(
                 documents.bytesRead(),
                 now.documents() + 1,
-                now.tokens() + document.length,
+                now.tokens() + document.ids().length,
                 train.rows(),
                 validation.rows(),
                 train.discarded() + validation.discarded(),
+                now.cut() + (document.isCut() ? 1 : 0),
+                now.leftOut() + (document.isLeftOut() ? 1 : 0),
                 train.shards() + validation.shards());
         watch.accept(now);
       }
@@ -156,6 +168,8 @@ public record Pack(
           train.rows(),
           validation.rows(),
           train.discarded() + validation.discarded(),
+          now.cut(),
+          now.leftOut(),
           train.shards() + validation.shards());
     }
   }

@@ -27,6 +27,10 @@ public final class PackManifest {
     pack.tokenizer().eos().ifPresent(id -> root.put("eos", id));
     root.put("sequence_length", pack.sequenceLength());
     root.put("rule", pack.rule().name().toLowerCase(Locale.ROOT));
+    pack.chat()
+        .ifPresent(
+            chat -> root.put("chat_template", chat.template().name().toLowerCase(Locale.ROOT)));
+    pack.chat().flatMap(Chat::system).ifPresent(system -> root.put("chat_system", system));
     root.put("rows_per_shard", pack.rowsPerShard());
     root.put("validation_fraction", pack.validationFraction());
     root.put("shuffled_documents", pack.shuffled());
@@ -36,6 +40,10 @@ public final class PackManifest {
     root.put("rows", end.rows());
     root.put("validation_rows", end.validationRows());
     root.put("discarded", end.discarded());
+    if (pack.chat().isPresent()) {
+      root.put("conversations_cut", end.cut());
+      root.put("conversations_left_out", end.leftOut());
+    }
     root.put("shards", end.shards());
     Files.write(file, json.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
   }

@@ -1,8 +1,6 @@
 package rondo.data.rows;
 
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
-import rondo.data.DataException;
 import rondo.data.Document;
 import rondo.data.DocumentReader;
 
@@ -53,23 +51,10 @@ final class Packer implements RowReader {
 
   /** A row, or nothing where no token of it is an assistant's. */
   private int[] chat(Document.Conversation conversation) {
-    Chat chat =
-        packing
-            .chat()
-            .orElseThrow(() ->
-                new DataException(
-                    conversation.where()
-                        + ": a conversation, but no template: set data.chat in a recipe"));
-    int[] whole = chat.ids(conversation, ids);
-    int[] row = Arrays.copyOf(whole, Math.min(whole.length, packing.rowLength()));
-    for (int i = 1; i < row.length; i++) {
-      if (row[i] >= 0) {
-        cut += row.length < whole.length ? 1 : 0;
-        return row;
-      }
-    }
-    leftOut++;
-    return new int[0];
+    Encoded row = packing.chat(conversation).row(conversation, ids, packing.rowLength());
+    cut += row.isCut() ? 1 : 0;
+    leftOut += row.isLeftOut() ? 1 : 0;
+    return row.ids();
   }
 
   @Override

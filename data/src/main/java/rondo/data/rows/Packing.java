@@ -106,6 +106,18 @@ public record Packing(
     return ids().of(row);
   }
 
+  /**
+   * How {@code conversation} is written out.
+   *
+   * @throws DataException if that is not known
+   */
+  Chat chat(Document.Conversation conversation) {
+    return chat.orElseThrow(() ->
+        new DataException(
+            conversation.where()
+                + ": a conversation, but no template: set data.chat in a recipe, or --chat (rondo pack)"));
+  }
+
   /** The ids of documents. */
   DocumentIds ids() {
     return new DocumentIds(tokenizer, special, vocabularySize, model);

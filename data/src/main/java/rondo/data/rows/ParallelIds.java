@@ -22,18 +22,20 @@ final class ParallelIds implements AutoCloseable {
   private static final int CHUNK_DOCUMENTS = 256;
 
   private final DocumentReader documents;
+  private final Packing packing;
   private final DocumentIds ids;
   private final ExecutorService workers;
   private final int ahead;
-  private final Deque<Future<List<int[]>>> running = new ArrayDeque<>();
-  private List<int[]> done = List.of();
+  private final Deque<Future<List<Encoded>>> running = new ArrayDeque<>();
+  private List<Encoded> done = List.of();
   private int taken;
   private boolean ended;
 
   /** Takes {@code documents} over. */
-  ParallelIds(DocumentReader documents, DocumentIds ids, int threads) {
+  ParallelIds(DocumentReader documents, Packing packing, int threads) {
     this.documents = documents;
-    this.ids = ids;
+    this.packing = packing;
+    ids = packing.ids();
     // Enough in flight that no thread waits while one has a long document.
     ahead = 4 * threads;
     workers =
@@ -46,12 +48,12 @@ final class ParallelIds implements AutoCloseable {
    *
    * @throws DataException if a document is broken, in the order of documents
    */
-  int @Nullable [] next() {
+  @Nullable Encoded next() {
     while (taken == done.size()) {
       while (!ended && running.size() < ahead) {
         submit();
       }
-      Future<List<int[]>> first = running.poll();
+      Future<List<Encoded>> first = running.poll();
       if (first == null) {
         return null;
       }
@@ -75,7 +77,8 @@ final class ParallelIds implements AutoCloseable {
           switch (document) {
             case Document.Text text -> text.text().length();
             case Document.Tokens tokens -> tokens.ids().length;
-            case Document.Conversation _ -> 0;
+            case Document.Conversation conversation ->
+                conversation.messages().stream().mapToInt(m -> m.content().length()).sum();
           };
     }
     if (!chunk.isEmpty()) {
@@ -83,23 +86,23 @@ final class ParallelIds implements AutoCloseable {
     }
   }
 
-  private List<int[]> encode(List<Document> chunk) {
-    List<int[]> encoded = new ArrayList<>(chunk.size());
+  private List<Encoded> encode(List<Document> chunk) {
+    List<Encoded> encoded = new ArrayList<>(chunk.size());
     for (Document document : chunk) {
       encoded.add(
           switch (document) {
-            case Document.Text text -> ids.of(text);
-            case Document.Tokens tokens -> ids.of(tokens);
+            case Document.Text text -> Encoded.piece(ids.of(text));
+            case Document.Tokens tokens when tokens.isMasked() ->
+                Encoded.row(packing.packed(tokens), false);
+            case Document.Tokens tokens -> Encoded.piece(ids.of(tokens));
             case Document.Conversation conversation ->
-                throw new DataException(
-                    conversation.where()
-                        + ": a conversation, expected text: train on it as it is, with data.chat in a recipe");
+                packing.chat(conversation).row(conversation, ids, packing.rowLength());
           });
     }
     return encoded;
   }
 
-  private static List<int[]> await(Future<List<int[]>> chunk) {
+  private static List<Encoded> await(Future<List<Encoded>> chunk) {
     try {
       return chunk.get();
     } catch (InterruptedException e) {

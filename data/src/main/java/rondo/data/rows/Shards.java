@@ -22,16 +22,26 @@ final class Shards implements AutoCloseable {
     cutter = new RowCutter(pack.sequenceLength() + 1, pack.rule());
   }
 
-  void add(int[] document) {
-    cutter.add(document);
+  void add(Encoded document) {
+    if (document.isRow()) {
+      if (!document.isLeftOut()) {
+        addRow(document.ids());
+      }
+      return;
+    }
+    cutter.add(document.ids());
     int @Nullable [] row;
     while ((row = cutter.next()) != null) {
-      ParquetWriter to = writer();
-      to.add(row);
-      rows++;
-      if (to.rows() == rowsPerShard) {
-        write(to);
-      }
+      addRow(row);
+    }
+  }
+
+  private void addRow(int[] row) {
+    ParquetWriter to = writer();
+    to.add(row);
+    rows++;
+    if (to.rows() == rowsPerShard) {
+      write(to);
     }
   }
 

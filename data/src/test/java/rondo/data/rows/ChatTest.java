@@ -2,6 +2,7 @@ package rondo.data.rows;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,8 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -21,7 +24,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import rondo.data.DataException;
 import rondo.data.DocumentSource;
+import rondo.data.PackedRows;
 import rondo.data.tokenizer.ByteTokenizer;
+import rondo.data.tokenizer.SpecialIds;
 import rondo.data.tokenizer.Tokenizer;
 import rondo.data.tokenizer.Tokenizers;
 import tools.jackson.databind.ObjectMapper;
@@ -203,6 +208,125 @@ class ChatTest {
     var error =
         assertThrows(DataException.class, () -> read(folder.resolve("null.parquet"), 9, chat));
     assertTrue(String.valueOf(error.getMessage()).contains("row 1: message 1 has no role"));
+  }
+
+  private Pack pack(ChatTemplate template, int length, int threads) {
+    return new Pack(
+        java.util.Objects.requireNonNull(tokenizer),
+        SIZE,
+        SpecialIds.NONE,
+        length,
+        RowRule.WRAPPED,
+        /* rowsPerShard */ 7,
+        0,
+        0,
+        0,
+        threads,
+        Optional.of(new Chat(template, Optional.of("be good"))));
+  }
+
+  private static List<List<Integer>> rows(RowReader reader) {
+    var rows = new ArrayList<List<Integer>>();
+    try (reader) {
+      int @Nullable [] row;
+      while ((row = reader.next()) != null) {
+        rows.add(list(row));
+      }
+    }
+    return rows;
+  }
+
+  /** Conversations of several turns, some too long for a row, some without an answer, and text. */
+  private Path mixed(long seed) throws IOException {
+    var random = new Random(seed);
+    var lines = new StringBuilder();
+    for (int i = 0; i < 60; i++) {
+      if (random.nextInt(4) == 0) {
+        lines.append("{\"text\": \"%s\"}\n".formatted("t".repeat(random.nextInt(90))));
+        continue;
+      }
+      var messages = new ArrayList<String>();
+      int turns = random.nextInt(5);
+      for (int m = 0; m < turns; m++) {
+        messages.add(
+            "{\"role\": \"%s\", \"content\": \"%s\"}"
+                .formatted(m % 2 == 0 ? "user" : "assistant", "é".repeat(random.nextInt(20))));
+      }
+      lines.append("{\"messages\": [%s]}\n".formatted(String.join(", ", messages)));
+    }
+    return write(lines.toString());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void packedTheyAreTheRowsThatTheyAreWhenReadDirectly(ChatTemplate template) throws IOException {
+    long seed = 31;
+    int length = 63;
+    var source = DocumentSource.of(mixed(seed));
+    var direct = packing(length, pack(template, length, 1).chat());
+    RowReader reader = direct.open(source);
+    var expected = rows(reader);
+    assertTrue(expected.size() > 20 && reader.cut() > 0 && reader.leftOut() > 0, "seed " + seed);
+    var read = new Packing(length, SIZE, Optional.empty(), Packing.Special.NONE, false);
+    for (int threads : new int[] {1, 3}) {
+      var out = folder.resolve(template + "-" + threads);
+      var end = pack(template, length, threads).into(out, source, now -> {});
+      assertEquals(expected, rows(read.open(DocumentSource.of(out))), "seed " + seed);
+      assertEquals(expected.size(), end.rows());
+      assertEquals(reader.cut(), end.cut());
+      assertEquals(reader.leftOut(), end.leftOut());
+      // The same by blocks of a shard, and packed again.
+      var blocks = PackedRows.find(out, 3).orElseThrow();
+      var shuffled = new ArrayList<List<Integer>>();
+      try (var cycle = RowCycle.shards(blocks, read, seed, Rank.ONLY)) {
+        for (long i = 0; i < blocks.rows(); i++) {
+          shuffled.add(list(cycle.next()));
+        }
+      }
+      assertEquals(sorted(expected), sorted(shuffled), "seed " + seed);
+      var again = folder.resolve(template + "-again-" + threads);
+      pack(template, length, threads).into(again, DocumentSource.of(out), now -> {});
+      assertEquals(expected, rows(read.open(DocumentSource.of(again))), "seed " + seed);
+    }
+  }
+
+  private static List<String> sorted(List<List<Integer>> rows) {
+    return rows.stream().map(List::toString).sorted().toList();
+  }
+
+  @Test
+  void labelsStandInAColumnOfTheirOwn() throws Exception {
+    var text = "{\"text\": \"%s\"}\n".formatted("t".repeat(98)); // a row of its own
+    var out = folder.resolve("packed");
+    var lines = write(text + LINE.replace("Huginn", "assistant"));
+    pack(ChatTemplate.CHATML, 99, 1).into(out, DocumentSource.of(lines), now -> {});
+    var row =
+        read(lines, 99, new Chat(ChatTemplate.CHATML, Optional.of("be good")))
+            .row(1); // after the text
+    try (var connection = DriverManager.getConnection("jdbc:duckdb:");
+        var statement = connection.createStatement();
+        var found =
+            statement.executeQuery(
+                "SELECT input_ids::VARCHAR, labels::VARCHAR FROM '%s'"
+                    .formatted(out.resolve("00000.parquet")))) {
+      assertTrue(found.next());
+      assertEquals(null, found.getString(2), "all of a text is predicted");
+      assertTrue(found.next());
+      var ids = Arrays.stream(row).map(id -> id < 0 ? ~id : id).boxed().toList();
+      var labels = Arrays.stream(row).map(id -> id < 0 ? -100 : id).boxed().toList();
+      assertEquals(ids.toString(), found.getString(1));
+      assertEquals(labels.toString(), found.getString(2));
+      assertFalse(found.next());
+    }
+    var plain = folder.resolve("plain");
+    pack(ChatTemplate.CHATML, 99, 1).into(plain, DocumentSource.of(write(text)), now -> {});
+    try (var connection = DriverManager.getConnection("jdbc:duckdb:");
+        var statement = connection.createStatement();
+        var found = statement.executeQuery("DESCRIBE FROM '%s/*.parquet'".formatted(plain))) {
+      assertTrue(found.next());
+      assertEquals("input_ids", found.getString(1));
+      assertFalse(found.next(), "no labels where all is predicted");
+    }
   }
 
   @Test

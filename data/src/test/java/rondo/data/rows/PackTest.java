@@ -43,7 +43,8 @@ class PackTest {
         held,
         shuffled,
         5,
-        /* threads= */ 2);
+        /* threads= */ 2,
+        Optional.empty());
   }
 
   private static Pack with(Pack p, int threads, long seed) {
@@ -57,7 +58,8 @@ class PackTest {
         p.validationFraction(),
         p.shuffled(),
         seed,
-        threads);
+        threads,
+        p.chat());
   }
 
   /** The rows of a folder's own files, as training reads them. */

@@ -101,7 +101,7 @@ class PackingTest {
     int[] good = {1, 2};
     assertSaid("f row 2: a packed row of 5 ids", packing, rows(good, new int[] {1, 2, 3, 4, 5}));
     assertSaid("f row 2: input_ids[1] is 100", packing, rows(good, new int[] {1, 100}));
-    assertSaid("f row 1: input_ids[0] is -1", packing, rows(new int[] {-1, 2}));
+    assertSaid("f row 1: input_ids[0] is 100", packing, rows(new int[] {~100, 2}));
     assertSaid("data.tokenizer (recipe) or --tokenizer (rondo loss)", packing, texts("abc"));
     Packing small = new Packing(3, 98, Optional.of(new ByteTokenizer()), Special.NONE, false);
     assertSaid("f row 1: tokenizer bytes has 258 tokens, more than", small, texts("abc"));
