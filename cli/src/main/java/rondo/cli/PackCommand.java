@@ -139,7 +139,7 @@ final class PackCommand extends Work {
         new Pack(
             words,
             config == null ? words.vocabularySize() : config.vocabulary(),
-            config == null ? SpecialIds.NONE : ModelTokens.of(config, folder),
+            config == null || folder == null ? SpecialIds.NONE : ModelTokens.of(config, folder),
             sequenceLength,
             rule(),
             rowsPerShard == null
