@@ -180,6 +180,7 @@ void test_bf16_loss(rondo_stream *s)
     if (!supported(s)) return;
     for (int i = 0; i < 2 * COUNT(shapes); i++) {
         int64_t rows = shapes[i / 2][0], width = shapes[i / 2][1], vocab = shapes[i / 2][2], chunk = shapes[i / 2][3];
+        if (i % 2 && vocab > 65536) continue; /* Slow on an emulator; once is enough. */
         struct pair x = pair(rows * width, i % 2), head = pair(vocab * width, i % 2), dx = pair(rows * width, i % 2), y = pair(rows * 16, 1),
                     beside = pair(vocab * 16, 1);
         int32_t *targets = integers(rows, vocab);
