@@ -5,6 +5,9 @@
  * is a, with the same leading dimensions and transposes. Sums that it splits along the depth must stay f32 and be added in a step of
  * their own: then the result depends on the arguments alone. f32 operands are multiplied as f32, not TF32.
  *
+ * Of its epilogues beta * C is used, for residuals and for gradients that accumulate. The others have no place here: a bias goes with the
+ * rotation that follows it, a norm takes in the residual sum, and a gated SiLU of two halves of a row is none of its functions.
+ *
  * What the library needs to know of a product (descriptors, and the algorithm its heuristic names) is kept in a table of the
  * stream, by everything but addresses; a full table starts over. The heuristic enqueues nothing, so a product may be first met
  * while the stream captures.
