@@ -1,9 +1,13 @@
 package rondo.cli;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The program in a process of its own, to be hindered, asked to stop or killed. It hears signals
@@ -18,6 +22,13 @@ final class Forked {
    * @param first what the shell does before, such as {@code ulimit -f 8}
    */
   static Process rondo(String first, Object... args) throws IOException {
+    return rondo(first, _ -> true, args);
+  }
+
+  /** The same with a part of the class path, as a bundle has it. */
+  static Process rondo(String first, Predicate<String> jars, Object... args) throws IOException {
+    var all = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+    var part = Stream.of(all.split(File.pathSeparator, -1)).filter(jars);
     var command =
         new ArrayList<>(
             List.of(
@@ -30,8 +41,7 @@ final class Forked {
                 "-XX:TieredStopAtLevel=1",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
-                System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path")),
+                part.collect(Collectors.joining(File.pathSeparator)),
                 "rondo.cli.Main"));
     for (var arg : args) {
       command.add(arg.toString());

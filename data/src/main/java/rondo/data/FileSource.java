@@ -1,6 +1,5 @@
 package rondo.data;
 
-import com.github.luben.zstd.ZstdInputStream;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -125,7 +124,7 @@ record FileSource(Path path, Optional<String> textColumn) implements DocumentSou
     try {
       String name = file.toString().toLowerCase(Locale.ROOT);
       if (name.endsWith(".zst")) {
-        return new ZstdInputStream(raw);
+        return ZstdStream.of(raw);
       }
       return name.endsWith(".gz") ? new GZIPInputStream(raw, 1 << 16) : raw;
     } catch (NoClassDefFoundError e) {
