@@ -93,16 +93,7 @@ record StepPlan(
     switch (model) {
       case FixedModel m -> {
         var plan = StepPlans.fixed(recipe, m, objective);
-        var memory =
-            MemoryPlan.of(
-                recipe,
-                layout,
-                model,
-                trained,
-                update,
-                distillation,
-                plan.stateBytes(),
-                plan.workspaceBytes());
+        var memory = MemoryPlan.of(recipe, layout, model, trained, update, distillation, plan);
         var part = new Part("forward and backward", plan.flops(), plan.bytes());
         keeps.put(Keep.ALL, new Pass(memory, List.of(part)));
       }
@@ -114,16 +105,7 @@ record StepPlan(
         depth = ExpectedDepth.of(sampler.scheme(), target);
         for (var keep : Keep.values()) {
           var plan = StepPlans.depth(recipe, m, objective, keep);
-          var memory =
-              MemoryPlan.of(
-                  recipe,
-                  layout,
-                  model,
-                  trained,
-                  update,
-                  distillation,
-                  plan.stateBytes(),
-                  plan.workspaceBytes());
+          var memory = MemoryPlan.of(recipe, layout, model, trained, update, distillation, plan);
           keeps.put(keep, new Pass(memory, parts(plan)));
         }
       }

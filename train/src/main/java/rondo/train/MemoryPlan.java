@@ -6,6 +6,7 @@ import rondo.engine.weights.ParameterLayout;
 import rondo.nn.Model;
 import rondo.nn.WorkingWeights;
 import rondo.nn.depth.Distillation;
+import rondo.nn.depth.PassPlan;
 import rondo.optim.UpdatePlan;
 
 /**
@@ -37,8 +38,6 @@ public record MemoryPlan(
    *
    * @param layout of all the model's weights
    * @param trained what of them gets gradients
-   * @param state bytes that its pass plans to keep
-   * @param workspace bytes of the pass's programs
    */
   public static MemoryPlan of(
       Recipe recipe,
@@ -47,8 +46,7 @@ public record MemoryPlan(
       ParameterLayout trained,
       UpdatePlan update,
       @Nullable Distillation distillation,
-      long state,
-      long workspace) {
+      PassPlan pass) {
     long copies = WorkingWeights.bytes(layout, recipe.activations());
     return new MemoryPlan(
         layout.bytes(),
@@ -57,9 +55,11 @@ public record MemoryPlan(
         distillation == null ? 0 : distillation.teacherBytes(recipe.activations()),
         trained.bytes(),
         update.stateBytes(),
-        state,
-        Math.max(workspace, update.workspaceBytes()),
-        recipe.data().validation() == null ? 0 : measuring(recipe, model, workspace, copies));
+        pass.stateBytes(),
+        Math.max(pass.workspaceBytes(), update.workspaceBytes()),
+        recipe.data().validation() == null
+            ? 0
+            : measuring(recipe, model, pass.workspaceBytes(), copies));
   }
 
   /** What a validation adds for its time: its programs are a part of the pass's. */

@@ -4,9 +4,7 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.device.Sizes;
 import rondo.engine.weights.ParameterLayout;
-import rondo.nn.FixedModel;
 import rondo.nn.Model;
-import rondo.nn.RecurrentModel;
 import rondo.nn.depth.Distillation;
 import rondo.optim.UpdatePlan;
 
@@ -73,22 +71,8 @@ public final class MicroBatch {
       ParameterLayout trained,
       UpdatePlan update,
       @Nullable Distillation distillation) {
-    long state;
-    long workspace;
     var objective = StepPlans.objective(recipe, trained, distillation);
-    switch (model) {
-      case FixedModel m -> {
-        var plan = StepPlans.fixed(recipe, m, objective);
-        state = plan.stateBytes();
-        workspace = plan.workspaceBytes();
-      }
-      case RecurrentModel m -> {
-        var plan = StepPlans.depth(recipe, m, objective);
-        state = plan.stateBytes();
-        workspace = plan.workspaceBytes();
-      }
-    }
-    return MemoryPlan.of(recipe, layout, model, trained, update, distillation, state, workspace)
-        .total();
+    var pass = StepPlans.pass(recipe, model, objective);
+    return MemoryPlan.of(recipe, layout, model, trained, update, distillation, pass).total();
   }
 }

@@ -15,10 +15,8 @@ import rondo.engine.device.Device;
 import rondo.engine.device.Region;
 import rondo.engine.graph.DType;
 import rondo.engine.weights.ParameterLayout;
-import rondo.nn.FixedModel;
 import rondo.nn.Initializer;
 import rondo.nn.Model;
-import rondo.nn.RecurrentModel;
 import rondo.nn.WeightFiles;
 import rondo.nn.Weights;
 import rondo.nn.WorkingWeights;
@@ -28,7 +26,9 @@ import rondo.nn.checkpoint.ConfigReader;
 import rondo.nn.checkpoint.ModelConfig;
 import rondo.nn.checkpoint.Published;
 import rondo.nn.checkpoint.RecurrentConfig;
+import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.DepthStep;
+import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.FixedStep;
 import rondo.nn.depth.TrainingStep;
 import rondo.optim.Optimizer;
@@ -92,32 +92,25 @@ final class Session implements AutoCloseable {
       working = new WorkingWeights(weights, recipe.activations());
       owned.add(working::close);
       average = average(weights);
-      teacher =
-          recipe.distill() == null
-              ? ""
-              : Fingerprint.of(Checkpoints.resolve(recipe.distill().model()));
-      var teaching = teaching(recipe);
+      var teachers = Teacher.folder(recipe); // once: a run's newest checkpoint moves on
+      teacher = teachers == null ? "" : Fingerprint.of(teachers);
+      var teaching = teachers == null ? null : teaching(teachers);
       trained = recipe.updates().trained(weights.model());
       gradients = allocate("gradients", trained.bytes());
       var update = StepPlans.update(recipe, weights.layout(), trained);
       var optimizerState = allocate("optimizer", update.stateBytes());
       long updateBytes = update.workspaceBytes();
-      Region workspace;
       var objective = StepPlans.objective(recipe, trained, distillation);
-      switch (weights.model()) {
-        case FixedModel m -> {
-          var plan = StepPlans.fixed(recipe, m, objective);
-          var state = allocate("state", plan.stateBytes());
-          workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
-          step = new FixedStep(device, plan, working, gradients, state, workspace, teaching);
-        }
-        case RecurrentModel m -> {
-          var plan = StepPlans.depth(recipe, m, objective);
-          var state = allocate("state", plan.stateBytes());
-          workspace = allocate("workspace", Math.max(plan.workspaceBytes(), updateBytes));
-          step = new DepthStep(device, plan, working, gradients, state, workspace, teaching);
-        }
-      }
+      var pass = StepPlans.pass(recipe, weights.model(), objective);
+      var state = allocate("state", pass.stateBytes());
+      var workspace = allocate("workspace", Math.max(pass.workspaceBytes(), updateBytes));
+      step =
+          switch (pass) {
+            case FixedPlan p ->
+                new FixedStep(device, p, working, gradients, state, workspace, teaching);
+            case DepthPlan p ->
+                new DepthStep(device, p, working, gradients, state, workspace, teaching);
+          };
       optimizer =
           new Optimizer(device, update, weights.region(), gradients, optimizerState, workspace);
     } catch (RuntimeException | Error e) {
@@ -136,15 +129,11 @@ final class Session implements AutoCloseable {
     return made;
   }
 
-  /** The teacher's weights as a pass reads them; null without one. */
-  private @Nullable WorkingWeights teaching(Recipe from) {
-    var distill = from.distill();
-    if (distill == null) {
-      return null;
-    }
-    var read = WeightFiles.load(Checkpoints.resolve(distill.model()), device);
+  /** The teacher's weights as a pass reads them. */
+  private WorkingWeights teaching(Path folder) {
+    var read = WeightFiles.load(folder, device);
     owned.add(read::close);
-    var made = new WorkingWeights(read, from.activations());
+    var made = new WorkingWeights(read, recipe.activations());
     owned.add(made::close);
     return made;
   }

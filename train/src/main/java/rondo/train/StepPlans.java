@@ -3,12 +3,14 @@ package rondo.train;
 import org.jspecify.annotations.Nullable;
 import rondo.engine.weights.ParameterLayout;
 import rondo.nn.FixedModel;
+import rondo.nn.Model;
 import rondo.nn.RecurrentModel;
 import rondo.nn.depth.DepthPlan;
 import rondo.nn.depth.Distillation;
 import rondo.nn.depth.FixedPlan;
 import rondo.nn.depth.Keep;
 import rondo.nn.depth.Objective;
+import rondo.nn.depth.PassPlan;
 import rondo.optim.UpdatePlan;
 
 /**
@@ -30,10 +32,6 @@ public final class StepPlans {
         model, recipe.micro(), recipe.data().sequenceLength(), objective, recipe.activations());
   }
 
-  static DepthPlan depth(Recipe recipe, RecurrentModel model, Objective objective) {
-    return depth(recipe, model, objective, recipe.depth().keep());
-  }
-
   /**
    * A pass of a recurrent model.
    *
@@ -51,6 +49,14 @@ public final class StepPlans {
         depth.randomState(),
         objective,
         recipe.activations());
+  }
+
+  /** A pass of any model, which keeps what the recipe says. */
+  static PassPlan pass(Recipe recipe, Model model, Objective objective) {
+    return switch (model) {
+      case FixedModel m -> fixed(recipe, m, objective);
+      case RecurrentModel m -> depth(recipe, m, objective, recipe.depth().keep());
+    };
   }
 
   /** What a pass of the recipe minimises. */

@@ -57,6 +57,12 @@ public final class Teacher {
     return new Distillation(model, (float) distill.temperature(), (float) distill.weight());
   }
 
+  /** The model folder of the recipe's teacher as it is now; null where it has none. */
+  static @Nullable Path folder(Recipe recipe) {
+    var distill = recipe.distill();
+    return distill == null ? null : Checkpoints.resolve(distill.model());
+  }
+
   private static IllegalArgumentException wrong(Recipe recipe, String expected) {
     return new IllegalArgumentException(
         "recipe: distill.model: %s: expected %s"

@@ -22,25 +22,6 @@ import tools.jackson.databind.ObjectMapper;
 class FixedBaselineTest {
   @TempDir Path folder;
 
-  private static Listener listening(List<String> notes, long killed) {
-    return new Listener() {
-      @Override
-      public void note(String line) {
-        notes.add(line);
-      }
-
-      @Override
-      public void started(long step, long steps) {}
-
-      @Override
-      public void step(StepReport report) {
-        if (report.step() == killed) {
-          throw new IllegalStateException("killed");
-        }
-      }
-    };
-  }
-
   @Test
   void theRecipeRunsUnchangedAndItsDepthIsIgnoredWithOneNote() throws IOException {
     var held = Files.writeString(folder.resolve("held.jsonl"), TinyRun.rows(3, 9, 23, 6));
@@ -60,7 +41,7 @@ class FixedBaselineTest {
     try (var device = Devices.open("auto", 1)) {
       assertEquals(TinyRun.STEPS, recurrent.run(device, options, Listener.none()).size());
       var notes = new ArrayList<String>();
-      whole.run(device, options, listening(notes, -1));
+      whole.run(device, options, TinyRun.listening(notes, -1));
       assertEquals(
           1,
           notes.stream()
@@ -71,7 +52,7 @@ class FixedBaselineTest {
 
       assertThrows(
           IllegalStateException.class,
-          () -> run.run(device, options, listening(new ArrayList<>(), 7)));
+          () -> run.run(device, options, TinyRun.listening(new ArrayList<>(), 7)));
       run.run(device, options, Listener.none());
       for (var file : List.of("model.safetensors", "ema/model.safetensors")) {
         assertArrayEquals(
@@ -85,7 +66,7 @@ class FixedBaselineTest {
 
       var quiet = new ArrayList<String>();
       var none = List.of("out=" + folder.resolve("none"), "depth=");
-      whole.run(device, none, listening(quiet, -1));
+      whole.run(device, none, TinyRun.listening(quiet, -1));
       assertTrue(quiet.isEmpty(), "nothing is ignored: " + quiet);
     }
     var json = new ObjectMapper();

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -21,23 +22,6 @@ import tools.jackson.databind.ObjectMapper;
 /** Runs that distil a fixed-depth model into a recurrent one. */
 class TeacherTest {
   @TempDir Path folder;
-
-  private static Listener killedAt(long step) {
-    return new Listener() {
-      @Override
-      public void note(String line) {}
-
-      @Override
-      public void started(long from, long steps) {}
-
-      @Override
-      public void step(StepReport report) {
-        if (report.step() == step) {
-          throw new IllegalStateException("killed");
-        }
-      }
-    };
-  }
 
   /** Random rows hold nothing to learn, so only the teacher can lower its divergence. */
   @Test
@@ -95,7 +79,9 @@ class TeacherTest {
     var options = List.of("distill={model: " + teacher + ", temperature: 2}");
     try (var device = Devices.open("auto", 1)) {
       whole.run(device, options, Listener.none());
-      assertThrows(IllegalStateException.class, () -> killed.run(device, options, killedAt(7)));
+      assertThrows(
+          IllegalStateException.class,
+          () -> killed.run(device, options, TinyRun.listening(new ArrayList<>(), 7)));
       var other = List.of("distill={model: " + teacher + ", temperature: 3}");
       var e =
           assertThrows(CheckpointException.class, () -> killed.run(device, other, Listener.none()));

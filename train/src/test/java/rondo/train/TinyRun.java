@@ -62,6 +62,26 @@ final class TinyRun {
     return folder.resolve("run");
   }
 
+  /** Collects notes, and throws at a step; never at -1. */
+  static Listener listening(List<String> notes, long killed) {
+    return new Listener() {
+      @Override
+      public void note(String line) {
+        notes.add(line);
+      }
+
+      @Override
+      public void started(long step, long steps) {}
+
+      @Override
+      public void step(StepReport report) {
+        if (report.step() == killed) {
+          throw new IllegalStateException("killed");
+        }
+      }
+    };
+  }
+
   /** Runs to the end, or until the listener throws. */
   List<StepReport> run(Device device, List<String> overrides, Listener listener) {
     var reports = new ArrayList<StepReport>();

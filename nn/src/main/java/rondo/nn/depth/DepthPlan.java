@@ -16,7 +16,7 @@ import rondo.nn.Trace;
  * The programs of a training step of a recurrent model and the memory they need, known before
  * anything is allocated.
  */
-public final class DepthPlan {
+public final class DepthPlan implements PassPlan {
   /** A traced stage: prelude, core or coda. */
   record Stage(
       Trace trace,
@@ -261,6 +261,7 @@ public final class DepthPlan {
     return runs(depth).stream().mapToLong(r -> r.program.bytes() * r.times).sum();
   }
 
+  @Override
   public long workspaceBytes() {
     return Stream.of(
             preludeForward,
@@ -276,7 +277,7 @@ public final class DepthPlan {
         .orElse(0);
   }
 
-  /** Bytes of states, kept values and batch: everything that outlives one program. */
+  @Override
   public long stateBytes() {
     return new DepthSlots(this).bytes();
   }

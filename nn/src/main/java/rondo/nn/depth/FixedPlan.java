@@ -12,7 +12,7 @@ import rondo.nn.Positions;
 import rondo.nn.Trace;
 
 /** The one program of a training step of a fixed-depth model, and the memory it needs. */
-public final class FixedPlan {
+public final class FixedPlan implements PassPlan {
   final FixedModel model;
   final Objective objective;
   final int batch;
@@ -70,11 +70,13 @@ public final class FixedPlan {
     return program.bytes() + (teacher == null ? 0 : teacher.program.bytes());
   }
 
+  @Override
   public long workspaceBytes() {
     long ours = program.workspaceBytes();
     return teacher == null ? ours : Math.max(ours, teacher.program.workspaceBytes());
   }
 
+  @Override
   public long stateBytes() {
     return slots().bytes();
   }
